@@ -1,0 +1,240 @@
+"""Stand-ins for the seams between the core and what surrounds it."""
+
+import json
+from collections.abc import Callable, Collection, Hashable, Sequence
+
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
+
+from towerws.core.event import WINDOW_BITS, Variant, encode
+from towerws.core.groups import Group
+from towerws.core.interests import Interests
+from towerws.core.outbox import DEFAULT_BUDGET, Outbox
+from towerws.core.session import Session
+from towerws.core.wire import CloseCode
+
+
+def read_frames(data: bytes, *, inflate: bool) -> list[bytes]:
+    """Read a server's stream with the decoder of the python-websockets library.
+
+    Args:
+        data: What the server wrote.
+        inflate: Whether permessage-deflate was negotiated, as the server negotiates it.
+
+    Returns:
+        The messages.
+
+    Raises:
+        websockets.exceptions.ProtocolError: It is not a stream of a server.
+        ValueError: There is something else than whole, unfragmented text messages in UTF-8.
+    """
+    reader = StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    messages = []
+    while not _is_exhausted(reader):
+        extensions = [PerMessageDeflate(True, True, WINDOW_BITS, WINDOW_BITS)] if inflate else []
+        parsing = Frame.parse(reader.read_exact, mask=False, extensions=extensions)
+        try:
+            next(parsing)
+        except StopIteration as result:
+            frame: Frame = result.value
+        else:
+            raise ValueError("the stream ends within a frame")
+        if frame.opcode is not Opcode.TEXT or not frame.fin:
+            raise ValueError("a frame is not a whole text message")
+        message = bytes(frame.data)
+        message.decode("utf-8")
+        messages.append(message)
+    return messages
+
+
+def _is_exhausted(reader: StreamReader) -> bool:
+    try:
+        next(reader.at_eof())
+    except StopIteration as result:
+        return bool(result.value)
+    raise ValueError("the reader waits for more although it was told that there is none")
+
+
+class FakeConnection:
+    """A `towerws.core.hub.Connection` whose far end reads all that is flushed.
+
+    Attributes:
+        variant: The form of frame it takes.
+        outbox: A real one.
+        messages: What the far end has read, in order.
+        flushes: How often `flush` was called.
+        gaps: How often `gap` was called.
+        on_flush: Called at the end of each flush, for what may happen there.
+        on_gap: The same for gaps.
+    """
+
+    def __init__(self, variant: Variant = Variant.PLAIN, budget: int = DEFAULT_BUDGET) -> None:
+        self.variant = variant
+        self.outbox = Outbox(budget)
+        self.messages: list[bytes] = []
+        self.flushes = 0
+        self.gaps = 0
+        self.on_flush: Callable[[], None] = _nothing
+        self.on_gap: Callable[[], None] = _nothing
+
+    def flush(self) -> None:
+        """Let the far end read what the outbox gives."""
+        self.flushes += 1
+        inflate = self.variant is Variant.DEFLATE
+        self.messages += read_frames(self.outbox.take(), inflate=inflate)
+        self.on_flush()
+
+    def gap(self) -> None:
+        """Count it."""
+        self.gaps += 1
+        self.on_gap()
+
+
+class FakeClient(FakeConnection):
+    """A `towerws.core.session.Client`, which cuts a reader that is too slow as the real one does.
+
+    Attributes:
+        session: The session to be told of gaps and of the cut.
+        closes: Code and reason of each close, in order; the first one counts.
+        closes_soon: The same for those that are to come within some seconds.
+        read_at_close: How many messages had been sent at the first close.
+    """
+
+    def __init__(self, variant: Variant = Variant.PLAIN, budget: int = DEFAULT_BUDGET) -> None:
+        super().__init__(variant, budget)
+        self.session: Session | None = None
+        self.closes: list[tuple[CloseCode, str]] = []
+        self.closes_soon: list[tuple[CloseCode, str]] = []
+        self.read_at_close: int | None = None
+
+    @property
+    def frames(self) -> list[object]:
+        """The messages, decoded."""
+        return [json.loads(message) for message in self.messages]
+
+    def take_frames(self) -> list[object]:
+        """Give the messages since the last time, decoded."""
+        frames = self.frames
+        self.messages.clear()
+        return frames
+
+    def send(self, payload: bytes) -> None:
+        """Send through the outbox."""
+        self.outbox.append(encode(payload, self.variant))
+        self.flush()
+
+    def flush(self) -> None:
+        """Let the far end read, or cut it."""
+        super().flush()
+        if self.outbox.overflowed and not self.closes:
+            assert self.session is not None
+            self.session.end()
+            self.close(CloseCode.TRY_AGAIN_LATER, "reading too slowly")
+
+    def gap(self) -> None:
+        """Tell the session."""
+        super().gap()
+        if self.session is not None:
+            self.session.gap()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Take note."""
+        if not self.closes:
+            self.read_at_close = len(self.messages)
+        self.closes.append((code, reason))
+
+    def close_soon(self, code: CloseCode, reason: str) -> None:
+        """Take note."""
+        self.closes_soon.append((code, reason))
+
+
+class FakeSource:
+    """A `towerws.core.hub.EventSource` whose interests come into force when a test says so.
+
+    Attributes:
+        interests: What it was told, in the real bookkeeping.
+        changes: Each call of `interest` as two sorted lists.
+        is_prompt: Whether what is wanted is in force at once.
+    """
+
+    def __init__(self, *, is_prompt: bool = False) -> None:
+        self.interests = Interests()
+        self.changes: list[tuple[list[str], list[str]]] = []
+        self.is_prompt = is_prompt
+
+    def interest(self, started: Collection[str], ended: Collection[str]) -> None:
+        """Take note."""
+        self.changes.append((sorted(started), sorted(ended)))
+        self.interests.change(started, ended)
+        if self.is_prompt:
+            self.confirm(*started)
+
+    def when_in_force(
+        self, waiter: Hashable, names: Collection[str], callback: Callable[[], None]
+    ) -> None:
+        """Leave it to the bookkeeping."""
+        self.interests.when_in_force(waiter, names, callback)
+
+    def forget(self, waiter: Hashable) -> None:
+        """Leave it to the bookkeeping."""
+        self.interests.forget(waiter)
+
+    def confirm(self, *names: str) -> None:
+        """Bring groups into force.
+
+        Args:
+            *names: The groups; all that are wanted if there are none.
+        """
+        for name in names or sorted(self.interests.wanted):
+            self.interests.confirm(name)
+
+    def lose(self) -> None:
+        """Lose the broker."""
+        self.interests.lose()
+
+
+class FakeIdentity:
+    """A `towerws.core.session.Identity` whose access checks are answered when a test says so.
+
+    Attributes:
+        user: The user's id.
+        csrf_token: What frames have to carry, None for nothing.
+        denied: Names of the groups that `answer` refuses.
+        is_prompt: Whether each check is answered at once.
+        asked: The names of each check so far.
+    """
+
+    def __init__(
+        self,
+        user: int | str | None = 7,
+        csrf_token: str | None = None,
+        denied: Collection[str] = (),
+        *,
+        is_prompt: bool = True,
+    ) -> None:
+        self.user = user
+        self.csrf_token = csrf_token
+        self.denied = denied
+        self.is_prompt = is_prompt
+        self.asked: list[list[str]] = []
+        self._open: list[Callable[[], None]] = []
+
+    def check_access(
+        self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]
+    ) -> None:
+        """Answer now, or keep the question for `answer`."""
+        self.asked.append([group.name for group in groups])
+        self._open.append(lambda: answer({each for each in groups if each.name in self.denied}))
+        if self.is_prompt:
+            self.answer()
+
+    def answer(self) -> None:
+        """Answer the oldest check that is open."""
+        self._open.pop(0)()
+
+
+def _nothing() -> None:
+    pass

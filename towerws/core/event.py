@@ -1,0 +1,93 @@
+"""An event, and its framing: once per variant, shared by every connection.
+
+RFC 6455 section 5.2 gives the frame, RFC 7692 section 7.2.1 the compression. A server's frames are
+not masked, so the same bytes serve every client; without server context takeover the same holds for
+compressed ones.
+"""
+
+import struct
+import zlib
+from enum import IntEnum
+
+#: Payloads below this size are sent plain even where permessage-deflate was negotiated, in bytes.
+#: They fit one Ethernet packet of 1,500 bytes anyway, so compressing them would cost time and save
+#: no packet.
+COMPRESS_FROM = 1400
+
+#: Window of the compressor, in bits (4 KiB). One compressed frame must suit every client, and some
+#: offer no larger window than this, python-websockets among them; a larger one would gain little on
+#: events of some kilobytes.
+WINDOW_BITS = 12
+
+_FIN_TEXT = 0x81
+_FIN_TEXT_COMPRESSED = 0xC1
+_SYNC_FLUSH_TAIL = b"\x00\x00\xff\xff"
+
+
+class Variant(IntEnum):
+    """The forms in which connections take the same event."""
+
+    PLAIN = 0
+    DEFLATE = 1
+    """permessage-deflate was negotiated: large payloads are compressed."""
+
+
+class Event:
+    """One event on its way to whoever listens to its group.
+
+    Attributes:
+        group: The group's name.
+        payload: JSON in UTF-8, as it was published.
+    """
+
+    __slots__ = ("_frames", "group", "payload")
+
+    def __init__(self, group: str, payload: bytes) -> None:
+        self.group = group
+        self.payload = payload
+        self._frames: dict[Variant, bytes] = {}
+
+    def frame(self, variant: Variant) -> bytes:
+        """Give the websocket frame of this event.
+
+        Args:
+            variant: The form that the connection takes.
+
+        Returns:
+            The whole frame; the same object for every caller with this variant.
+        """
+        frame = self._frames.get(variant)
+        if frame is None:
+            frame = self._frames[variant] = encode(self.payload, variant)
+        return frame
+
+
+def encode(payload: bytes, variant: Variant) -> bytes:
+    """Frame a text message of the server.
+
+    Args:
+        payload: UTF-8.
+        variant: The form that the connection takes.
+
+    Returns:
+        One unfragmented, unmasked frame.
+    """
+    if variant is Variant.DEFLATE and len(payload) >= COMPRESS_FROM:
+        compressed = _deflate(payload)
+        if len(compressed) < len(payload):
+            return _header(_FIN_TEXT_COMPRESSED, len(compressed)) + compressed
+    return _header(_FIN_TEXT, len(payload)) + payload
+
+
+def _deflate(payload: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-WINDOW_BITS)
+    compressed = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return compressed.removesuffix(_SYNC_FLUSH_TAIL)
+
+
+def _header(first: int, length: int) -> bytes:
+    if length < 126:
+        return bytes((first, length))
+    if length < 65536:
+        return struct.pack("!BBH", first, 126, length)
+    return struct.pack("!BBQ", first, 127, length)

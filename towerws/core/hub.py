@@ -1,0 +1,175 @@
+"""The one way through: every event, whatever its source, goes to its listeners here.
+
+``source -> Hub.publish -> subscriptions -> outbox -> transport``. The hub is told by sessions who
+wants what and tells the source which groups have listeners; it knows neither the network in front
+nor the broker behind.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable
+from functools import partial
+from typing import Protocol
+
+from towerws.core.event import Event, Variant
+from towerws.core.metrics import Metrics
+from towerws.core.outbox import Outbox
+from towerws.core.subscriptions import Change, Subscriptions
+
+
+class Connection(Hashable, Protocol):
+    """What the hub sees of a client: an outbox, and the form of frame it takes."""
+
+    variant: Variant
+    outbox: Outbox
+
+    def flush(self) -> None:
+        """Write out what is in the outbox; called once per batch, not per event. Never raises."""
+
+    def gap(self) -> None:
+        """Take note that events of this connection's groups may have been missed. Never raises."""
+
+
+class EventSource(Protocol):
+    """Where events come from, and what the hub tells it."""
+
+    def interest(self, started: Collection[str], ended: Collection[str]) -> None:
+        """Take note that groups got their first listener, or lost their last one."""
+
+    def when_in_force(
+        self, waiter: Hashable, names: Collection[str], callback: Callable[[], None]
+    ) -> None:
+        """Call back once every event published from then on to any of these groups will come.
+
+        The groups have listeners. Calls back at once where nothing is to be waited for. Whatever
+        the same waiter waited for before is forgotten.
+        """
+
+    def forget(self, waiter: Hashable) -> None:
+        """Do not call back any more, whether or not this one waits."""
+
+
+class SourceUnavailable(Exception):
+    """A source could not take an event that was to be published through it.
+
+    Its text is one sentence, meant for whoever publishes.
+    """
+
+
+class Hub:
+    """Brings events from the source to the connections that listen."""
+
+    def __init__(self, metrics: Metrics, *, tell_gaps: bool = True) -> None:
+        """Start without connections.
+
+        Args:
+            metrics: Where events and deliveries are counted.
+            tell_gaps: Whether connections are told of gaps. False leaves them as they are.
+        """
+        self._tell_gaps = tell_gaps
+        self._subscriptions: Subscriptions[Connection] = Subscriptions()
+        self._source: EventSource | None = None
+        self._events = metrics.counter("towerws_events_total", "Events that came from the source.")
+        self._unheard = metrics.counter(
+            "towerws_events_unheard_total", "Events that came for groups without a listener."
+        )
+        self._deliveries = metrics.counter(
+            "towerws_deliveries_total", "Events handed to connections, once for each."
+        )
+        self._gaps = metrics.counter(
+            "towerws_gaps_total", "Interruptions in which events may have been missed."
+        )
+        metrics.gauge("towerws_groups", "Groups with at least one listener.", self._count_groups)
+
+    def attach(self, source: EventSource) -> None:
+        """Name the source; to be done once, before the first client comes.
+
+        Args:
+            source: Is told from now on which groups have listeners.
+        """
+        self._source = source
+
+    def publish(self, batch: Iterable[Event]) -> int:
+        """Deliver events to all who listen.
+
+        Args:
+            batch: Events in the order of their publication; those that came in one read, so that
+                each connection is written to once for all of them.
+
+        Returns:
+            The number of deliveries.
+        """
+        touched: set[Connection] = set()
+        events = unheard = deliveries = 0
+        for event in batch:
+            events += 1
+            members = self._subscriptions.members(event.group)
+            if not members:
+                unheard += 1
+                continue
+            for connection in members:
+                connection.outbox.append(event.frame(connection.variant))
+            deliveries += len(members)
+            touched |= members
+        self._events.value += events
+        self._unheard.value += unheard
+        self._deliveries.value += deliveries
+        for connection in touched:
+            connection.flush()
+        return deliveries
+
+    def subscribe(
+        self,
+        connection: Connection,
+        names: Collection[str],
+        in_force: Callable[[Change], None],
+    ) -> None:
+        """Give a connection a new set of groups in place of its old one.
+
+        Args:
+            connection: Whoever listens.
+            names: The names of all its groups from now on.
+            in_force: Called, perhaps at once, when every event published from then on reaches the
+                connection; with what changed. Not called if the connection leaves, or gets
+                another set, before that.
+        """
+        change = self._change(connection, names)
+        # All groups, not only those it joined: what it keeps may have been lost meanwhile.
+        self._attached.when_in_force(connection, change.current, partial(in_force, change))
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection.
+
+        Args:
+            connection: The one that is gone; one that never subscribed is fine as well.
+        """
+        self._attached.forget(connection)
+        self._change(connection, ())
+
+    def gap(self) -> None:
+        """Take note that events may have been missed: the source was interrupted."""
+        self._gaps.add()
+        if not self._tell_gaps:
+            return
+        for connection in tuple(self._subscriptions.connections):
+            connection.gap()
+
+    def has_listeners(self, name: str) -> bool:
+        """Tell whether anybody listens to a group, so that a source may save itself the work.
+
+        Args:
+            name: The group's name.
+        """
+        return bool(self._subscriptions.members(name))
+
+    def _change(self, connection: Connection, names: Collection[str]) -> Change:
+        change = self._subscriptions.replace(connection, names)
+        if change.started or change.ended:
+            self._attached.interest(change.started, change.ended)
+        return change
+
+    @property
+    def _attached(self) -> EventSource:
+        assert self._source is not None, "attach() comes before the first client"
+        return self._source
+
+    def _count_groups(self) -> int:
+        return self._subscriptions.group_count

@@ -1,0 +1,153 @@
+"""The clients' wire protocol, profile "awx": messages in, requests out, and the server's frames.
+
+Server, first frame::
+
+    {"accept": true, "user": <id>}
+
+Server, not authenticated, before Close 1000::
+
+    {"close": true}
+
+Client::
+
+    {"groups": {"jobs": ["summary"], "job_events": [42]}, "xrftoken": "..."}
+
+Server, for each refused object, and then when the subscription is in force::
+
+    {"error": "access denied to channel job_events for resource id 42"}
+    {"groups_current": [...], "groups_left": [...], "groups_joined": [...]}
+
+Server, for each event, the payload as it was published.
+
+docs/protocol.md tells it to those who write clients.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum
+
+from towerws.core.groups import Group, GroupError, expand
+
+
+class CloseCode(IntEnum):
+    """Why a websocket is closed (RFC 6455, section 7.4, and the IANA registry)."""
+
+    NORMAL = 1000
+    """Nothing is wrong; AWX's clients stay down."""
+    POLICY = 1008
+    """The client went over a limit again and again."""
+    INTERNAL_ERROR = 1011
+    """A fault of ours."""
+    SERVICE_RESTART = 1012
+    """Events may have been missed: reconnect and fetch anew."""
+    TRY_AGAIN_LATER = 1013
+    """The client reads too slowly."""
+
+
+class FrameError(ValueError):
+    """A frame that was not understood; its text is one sentence, meant for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One frame of a client that was understood.
+
+    Attributes:
+        groups: What the client wants to hear from now on, or None when the frame did not say.
+        token: The frame's ``xrftoken`` as it was decoded; anything at all.
+    """
+
+    groups: tuple[Group, ...] | None
+    token: object
+
+
+def parse(payload: bytes, *, is_binary: bool) -> Request:
+    """Read one message of a client.
+
+    Args:
+        payload: The message.
+        is_binary: True if it came as a binary message.
+
+    Returns:
+        What the client asks for.
+
+    Raises:
+        FrameError: The message is not understood and is to be answered with this sentence.
+    """
+    if is_binary:
+        raise FrameError("binary frames are not understood: send JSON as text")
+    try:
+        frame = json.loads(payload.decode("utf-8"))
+    except RecursionError:
+        raise FrameError("the frame is nested too deeply") from None
+    except ValueError:
+        raise FrameError("the frame is not JSON") from None
+    if not isinstance(frame, dict):
+        raise FrameError("the frame is not a JSON object")
+    if "groups" not in frame:
+        return Request(None, frame.get("xrftoken"))
+    try:
+        return Request(expand(frame["groups"]), frame.get("xrftoken"))
+    except GroupError as error:
+        raise FrameError(str(error)) from None
+
+
+def accept(user: int | str | None) -> bytes:
+    """Build the first frame of an accepted connection.
+
+    Args:
+        user: The user's id, None for an anonymous one.
+
+    Returns:
+        The frame's payload, JSON in UTF-8, as from all functions below.
+    """
+    return _dump({"accept": True, "user": user})
+
+
+def refuse() -> bytes:
+    """Build the only frame of a connection that is not authenticated."""
+    return _dump({"close": True})
+
+
+def error(sentence: str) -> bytes:
+    """Build the answer to a frame that had no effect.
+
+    Args:
+        sentence: What was wrong with it.
+    """
+    return _dump({"error": sentence})
+
+
+#: The sentence of AWX for a frame without the right ``xrftoken``.
+ACCESS_DENIED = "access denied to channel"
+
+
+def object_denied(group: Group) -> bytes:
+    """Build the answer to a group that the user may not hear.
+
+    Args:
+        group: The refused one.
+    """
+    return error(f"{ACCESS_DENIED} {group.group} for resource id {group.element}")
+
+
+def subscribed(current: Collection[str], left: Collection[str], joined: Collection[str]) -> bytes:
+    """Build the answer to a subscription that is in force.
+
+    Args:
+        current: All groups that the connection is in now.
+        left: Those that it was in before, and is no more.
+        joined: Those that it was not in before.
+    """
+    return _dump(
+        {
+            "groups_current": sorted(current),
+            "groups_left": sorted(left),
+            "groups_joined": sorted(joined),
+        }
+    )
+
+
+def _dump(frame: dict[str, object]) -> bytes:
+    return json.dumps(frame).encode("ascii")
