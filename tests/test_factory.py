@@ -1,0 +1,105 @@
+"""`towerws.factory`: limits, timeouts and counters of a listener."""
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+
+from tests.raw_websocket import REQUEST, frame
+from tests.websocket_pair import ListenerCase
+from towerws.core.session import Limits
+
+
+class OriginTests(ListenerCase):
+    """Which pages may connect, through the whole handshake."""
+
+    def _status(self, *origins: str) -> int:
+        lines = "".join(f"Origin: {origin}\r\n" for origin in origins).encode()
+        response, wire = self.exchange(REQUEST.replace(b"Upgrade: w", lines + b"Upgrade: w"))
+        wire.connectionLost(Failure(ConnectionDone()))
+        return int(response.split()[1])
+
+    def test_by_default(self) -> None:
+        """Only pages of the host that the client asked for, as its Host header says it."""
+        self.listener()
+        self.assertEqual(self._status("http://localhost:8051"), 101)
+        self.assertEqual(self._status("http://localhost"), 403)
+        self.assertEqual(self._status("http://evil.example"), 403)
+        self.assertEqual(self._status("null"), 403)
+        self.assertEqual(self._status("http://evil.example", "http://localhost:8051"), 400)
+        for nonsense in ("file:///etc/passwd", "garbage", "http://", "http://a:b"):
+            self.assertIn(self._status(nonsense), (400, 403), nonsense)
+
+    def test_allowed_ones(self) -> None:
+        """Origins of the operator's list, in the form that browsers send."""
+        self.listener(origins=frozenset({"https://ui.example", "null"}))
+        for origin in ("https://ui.example", "null", "http://localhost:8051"):
+            self.assertEqual(self._status(origin), 101, origin)
+        self.assertEqual(self._status("https://ui.example:8443"), 403)
+
+
+class KeepaliveTests(ListenerCase):
+    """Pings find dead peers, and keep proxies from cutting live ones."""
+
+    def setUp(self) -> None:
+        """Connect a client."""
+        super().setUp()
+        self.listener()
+        self.peer = self.subscriber("jobs-1")
+
+    def test_ping(self) -> None:
+        """After 20 s a Ping goes out, and again after the next 20 s."""
+        for count in (1, 2, 3):
+            self.reactor.advance(19)
+            self.peer.pump()
+            self.assertEqual(len(self.peer.pings), count - 1)
+            self.reactor.advance(1)
+            self.peer.pump()
+            self.assertEqual(len(self.peer.pings), count)
+        self.assertIsNone(self.peer.wire.closed)
+
+    def test_dead_peer(self) -> None:
+        """Whoever does not answer for 30 s more is dropped, and its groups with it."""
+        self.peer.silent = True
+        self.reactor.advance(20)
+        self.peer.pump()
+        self.reactor.advance(29)
+        self.assertIsNone(self.peer.wire.closed)
+        self.reactor.advance(1)
+        self.reactor.advance(0)
+        self.assertIsNotNone(self.peer.wire.closed)
+        self.assertEqual(self.counted("towerws_connections"), 0)
+        self.assertEqual(self.counted("towerws_groups"), 0)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_data_are_an_answer(self) -> None:
+        """A peer that sends messages is alive, even if its Pong is stuck behind them."""
+        self.peer.silent = True
+        for _ in range(10):
+            self.reactor.advance(20)
+            self.peer.pump()
+            self.peer.wire.deliver(frame(0x81, b"{}"))
+        self.reactor.advance(0)
+        self.assertIsNone(self.peer.wire.closed)
+
+    def test_leaving_stops_the_clocks(self) -> None:
+        """No timer stays behind a client that is gone, before and after a Ping."""
+        for seconds in (0, 25):
+            client = self.client()
+            client.silent = True
+            self.reactor.advance(seconds)
+            client.leave()
+        self.peer.leave()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class LimitTests(ListenerCase):
+    """Limits of the session arrive at the session."""
+
+    def test_groups(self) -> None:
+        """More groups than allowed are refused, and who insists is closed with 1008."""
+        self.listener(limits=Limits(groups=2, strikes=3))
+        client = self.client()
+        for _ in range(3):
+            client.send('{"groups": {"jobs": [1, 2, 3]}}')
+        self.assertEqual(client.texts(), [b'{"error": "3 groups are too many: 2 are allowed"}'] * 3)
+        self.assertEqual(client.close_code, 1008)
+        self.assertEqual(self.counted("towerws_connections"), 0)

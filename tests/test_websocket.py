@@ -1,0 +1,409 @@
+"""`towerws.websocket`: authentication, faults and the ways to end."""
+
+import struct
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
+from websockets.exceptions import InvalidStatus
+
+from tests.fakes import FakeSource
+from tests.raw_websocket import (
+    REQUEST,
+    SUBSCRIBE,
+    SUBSCRIBE_FRAME,
+    FakeIdentity,
+    frame,
+    logged,
+    raise_error,
+)
+from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
+from towerws import handshake
+from towerws.auth.anonymous import AnonymousIdentity
+from towerws.core.event import Event
+from towerws.core.groups import Group
+from towerws.core.hub import Hub
+from towerws.core.metrics import Metrics
+from towerws.core.session import Identity
+from towerws.core.wire import CloseCode
+from towerws.websocket import CLOSE_TIMEOUT
+
+
+class AuthenticationTests(ListenerCase):
+    """The authenticator decides, in its own time and within ours."""
+
+    def setUp(self) -> None:
+        """Listen with an authenticator whose answers the test gives."""
+        super().setUp()
+        self.cancelled: list[Deferred[Identity | None]] = []
+        self.answer: Deferred[Identity | None] = Deferred(self.cancelled.append)
+        self.authenticator = FakeAuthenticator(lambda: self.answer)
+        self.listener(self.authenticator)
+
+    def _nothing_is_left(self) -> None:
+        """Nobody is connected or subscribed, and no timer waits for anybody."""
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.counted("towerws_connections"), 0)
+        self.assertEqual(self.counted("towerws_groups"), 0)
+        self.assertEqual(self.counted("towerws_connections_total"), 0)
+        self.assertEqual(self.factory.countConnections, 0)
+
+    def test_sees_the_request(self) -> None:
+        """It gets path, query, headers and peer."""
+        self.client_task(path="/websocket/?a=b", headers=[("Cookie", "awx_sessionid=x")])
+        (request,) = self.authenticator.requests
+        self.assertIsInstance(request, ConnectionRequest)
+        self.assertEqual(request.path, "/websocket/")
+        self.assertEqual(request.params, {"a": ["b"]})
+        self.assertEqual(request.headers["cookie"], "awx_sessionid=x")
+        self.assertEqual(request.peer, "tcp4:127.0.0.1:40000")
+
+    def client_task(self, **options: Any) -> MemoryClient:
+        """Connect a client that is not answered at once."""
+        return MemoryClient(self.reactor, self.factory, **options).connect()
+
+    def test_not_asked_about_what_is_refused_anyway(self) -> None:
+        """A wrong path or origin is refused without bothering the authenticator."""
+        self.client_task(path="/elsewhere")
+        self.client_task(headers=[("Origin", "https://evil.example")])
+        self.assertEqual(self.authenticator.requests, [])
+
+    def test_slow(self) -> None:
+        """The client is answered when the authenticator answers, not before."""
+        client = self.client_task()
+        self.reactor.advance(handshake.AUTHENTICATION_TIMEOUT - 0.1)
+        client.pump()
+        self.assertIsNone(client.response)
+        self.answer.callback(FakeIdentity(lambda groups, answer: answer(())))
+        self.assertEqual(client.texts(), [b'{"accept": true, "user": 7}'])
+        self.assertEqual(self.counted("towerws_connections"), 1)
+        client.leave()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_early_frames(self) -> None:
+        """Frames of a client that does not wait for the answer are taken up after it, in order."""
+        tricky = frame(0x81, b'{"groups": {"jobs": [2]}, "xrftoken": "\\r\\n\r\n\r\n"}')
+        wire = MemoryTransport(self.reactor, self.factory)
+        wire.deliver(REQUEST + SUBSCRIBE_FRAME)
+        wire.deliver(tricky[:7])
+        wire.deliver(tricky[7:])
+        wire.deliver(frame(0x89, b"\r\n\r\n" + REQUEST[:100]))
+        self.assertEqual(len(self.authenticator.requests), 1)
+        self.answer.callback(AnonymousIdentity())
+        wire.drain()
+        sent = bytes(wire.taken)
+        self.assertEqual(sent.count(b"HTTP/1.1 "), 1)
+        self.assertLess(sent.index(b'"accept"'), sent.index(b'["jobs-1"]'))
+        self.assertIn(b"the frame is not JSON", sent)
+        self.assertTrue(sent.endswith(b"\x8a\x68\r\n\r\n" + REQUEST[:100]))
+
+    def test_refused_meanwhile(self) -> None:
+        """An answer for a client that was refused meanwhile, and still hangs there, is dropped."""
+        wire = MemoryTransport(self.reactor, self.factory)
+        wire.stalled = True
+        wire.deliver(REQUEST)
+        wire.deliver(b"x" * (handshake.MAX_BYTES + 1))
+        self.answer.callback(AnonymousIdentity())
+        self.assertEqual(self.counted("towerws_connections_total"), 0)
+        self.reactor.advance(CLOSE_TIMEOUT)
+        self.reactor.advance(0)
+        self.assertIsNotNone(wire.closed)
+        self._nothing_is_left()
+
+    def test_too_many_early_frames(self) -> None:
+        """What may be sent early is limited; the client is refused, not buffered."""
+        wire = MemoryTransport(self.reactor, self.factory)
+        wire.deliver(REQUEST)
+        for _ in range(handshake.MAX_BYTES // 1000 + 1):
+            wire.deliver(b"\x00" * 1000)
+        wire.drain()
+        self.assertTrue(bytes(wire.taken).startswith(b"HTTP/1.1 431 "))
+        self.assertIsNotNone(wire.closed)
+        self.assertEqual(len(self.cancelled), 1)
+        self._nothing_is_left()
+
+    def test_not_authenticated(self) -> None:
+        """Who is nobody is let in to be told so, and closed in a way that AWX's clients accept."""
+        client = self.client_task()
+        self.answer.callback(None)
+        self.assertEqual(client.texts(), [b'{"close": true}'])
+        self.assertEqual(client.close_code, 1000)
+        self.assertIsNotNone(client.wire.closed)
+        self.assertEqual(self.counted("towerws_connections"), 0)
+
+    def test_not_authenticated_and_deaf(self) -> None:
+        """Who is nobody and does not leave is dropped; what it sends meanwhile is not heard."""
+        client = self.client_task()
+        client.silent = True
+        self.answer.callback(None)
+        client.wire.drain()
+        client.wire.deliver(SUBSCRIBE_FRAME)
+        self.assertEqual(self.counted("towerws_groups"), 0)
+        self.reactor.advance(CLOSE_TIMEOUT)
+        self.reactor.advance(0)
+        self.assertIsNotNone(client.wire.closed)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_too_slow(self) -> None:
+        """After a while the client is refused, soon enough for AWX's, and the work is cancelled."""
+        client = self.client_task()
+        self.reactor.advance(3)
+        client.pump()
+        self.assertIsInstance(client.protocol.handshake_exc, InvalidStatus)
+        assert client.response is not None
+        self.assertEqual(client.response.status_code, 503)
+        self.assertEqual(client.response.body, b"Authentication took too long.\n")
+        self.assertEqual(self.cancelled, [self.answer])
+        self._nothing_is_left()
+
+    def test_deaf_to_cancellation(self) -> None:
+        """The same holds for an authenticator that does not let itself be cancelled."""
+
+        def stubborn() -> Deferred[Identity | None]:
+            return Deferred[Any]().addErrback(lambda cancelled: Deferred())
+
+        self.authenticator.answer = stubborn
+        client = self.client_task()
+        self.reactor.advance(3)
+        client.pump()
+        assert client.response is not None
+        self.assertEqual(client.response.status_code, 503)
+        self._nothing_is_left()
+
+    def test_answers_after_its_time(self) -> None:
+        """An answer that comes in spite of the cancellation is dropped, an error as well."""
+
+        async def stubborn(late: Deferred[Identity | None]) -> Identity | None:
+            try:
+                await Deferred()
+            except CancelledError:
+                await deferLater(self.reactor, 5)
+            return await late
+
+        answers: list[Deferred[Any]] = [succeed(AnonymousIdentity()), fail(RuntimeError("late"))]
+        for late in answers:
+            self.answer = Deferred.fromCoroutine(stubborn(late))
+            client = self.client_task()
+            self.reactor.advance(3)
+            client.pump()
+            self.reactor.advance(5)
+            client.pump()
+            assert client.response is not None
+            self.assertEqual(client.response.status_code, 503)
+            self._nothing_is_left()
+
+    def _fails(self) -> None:
+        with capturedLogs() as logs:
+            client = self.client_task()
+        assert client.response is not None
+        self.assertEqual(client.response.status_code, 500)
+        self.assertEqual(client.response.body, b"Authentication failed by a fault of the server.\n")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("while authenticating a client", logged(logs))
+        self._nothing_is_left()
+
+    def test_fails(self) -> None:
+        """A fault of the authenticator is ours: logged, and nothing of its text leaves."""
+        self.authenticator.answer = lambda: fail(ZeroDivisionError("secret"))
+        self._fails()
+
+    def test_raises(self) -> None:
+        """The same if it does not even come to a Deferred."""
+        self.authenticator.answer = lambda: raise_error(ZeroDivisionError("secret"))
+        self._fails()
+
+    def test_client_leaves(self) -> None:
+        """A client that leaves meanwhile leaves nothing behind, and the work is cancelled."""
+        client = self.client_task()
+        client.leave()
+        self.assertEqual(self.cancelled, [self.answer])
+        self._nothing_is_left()
+
+    def test_client_leaves_a_stubborn_one(self) -> None:
+        """The same when the authenticator answers all the same."""
+        self.answer = Deferred(lambda answer: answer.callback(AnonymousIdentity()))
+        client = self.client_task()
+        client.leave()
+        self._nothing_is_left()
+
+    def test_client_closes_politely(self) -> None:
+        """The same when the client hangs up as TCP does: its end is read, and the rest dropped."""
+        client = self.client_task()
+        client.wire.deliver(SUBSCRIBE_FRAME)
+        client.wire.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.cancelled, [self.answer])
+        self._nothing_is_left()
+
+
+class FaultTests(ListenerCase):
+    """A fault of ours costs one connection, which is told, and no other."""
+
+    def setUp(self) -> None:
+        """Let in one client whose access checks are broken, and others."""
+        super().setUp()
+        self.identity: Identity | None = FakeIdentity(self._check)
+        self.listener(FakeAuthenticator(lambda: succeed(self.identity)))
+
+    def _check(self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]) -> None:
+        if any(group.group == "broken" for group in groups):
+            raise ZeroDivisionError("secret")
+        answer(())
+
+    def _client(self) -> MemoryClient:
+        client = MemoryClient(self.reactor, self.factory).connect()
+        self.assertEqual(client.texts(), [b'{"accept": true, "user": 7}'])
+        return client
+
+    def test_in_a_message(self) -> None:
+        """An exception while a message is read: logged, 1011, the others go on."""
+        other, broken = self._client(), self._client()
+        other.send(SUBSCRIBE)
+        other.texts()
+        with capturedLogs() as logs:
+            broken.send('{"groups": {"broken": [1]}}')
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("in a client's session", logged(logs))
+        self.assertEqual(broken.texts(), [])
+        self.assertEqual(broken.close_code, 1011)
+        assert broken.protocol.close_rcvd is not None
+        self.assertNotIn("secret", broken.protocol.close_rcvd.reason)
+        self.hub.publish([Event("jobs-1", b"{}")])
+        self.assertEqual(other.texts(), [b"{}"])
+        self.assertEqual(self.counted("towerws_connections"), 1)
+
+    def test_while_the_source_speaks(self) -> None:
+        """An exception in a message that waited for the source: the same; the source goes on."""
+        source = FakeSource()
+        self.hub = Hub(Metrics())
+        self.hub.attach(source)
+        self.listener(FakeAuthenticator(lambda: succeed(self.identity)))
+        broken, other = self._client(), self._client()
+        broken.send(SUBSCRIBE)
+        broken.send('{"groups": {"broken": [1]}}')
+        other.send(SUBSCRIBE)
+        source.confirm("jobs-1")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        for client in (broken, other):
+            self.assertIn(b'"groups_joined": ["jobs-1"]', client.texts()[0])
+        self.assertEqual((broken.close_code, other.close_code), (1011, None))
+
+    def test_in_a_late_answer(self) -> None:
+        """An exception in what an authenticator's late answer sets off does not come out there."""
+        answers: list[Callable[[Collection[Group]], None]] = []
+        self.identity = FakeIdentity(lambda groups, answer: answers.append(answer))
+        broken = self._client()
+        broken.send(SUBSCRIBE)
+        self.patch(self.hub, "subscribe", lambda *arguments: 1 / 0)
+        answers[0](())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        broken.pump()
+        self.assertEqual(broken.close_code, 1011)
+
+    def test_at_the_start(self) -> None:
+        """An exception while a client is greeted: the same, not a mute connection."""
+        self.identity = FakeIdentity(self._check)
+        self.identity.user = object()  # type: ignore[assignment]  # which no JSON can hold
+        broken = MemoryClient(self.reactor, self.factory).connect()
+        self.assertEqual(len(self.flushLoggedErrors(TypeError)), 1)
+        self.assertEqual(broken.close_code, 1011)
+        self.assertEqual(self.counted("towerws_connections"), 0)
+
+
+class ClosingTests(ListenerCase):
+    """Closing many connections at once, and over some time."""
+
+    def test_close_all(self) -> None:
+        """All connections get the Close; those that do not answer are dropped."""
+        self.listener()
+        polite, deaf = self.subscriber("jobs-1"), self.subscriber("jobs-1")
+        deaf.silent = True
+        self.factory.close_all(CloseCode.SERVICE_RESTART, "the server stops")
+        polite.pump()
+        deaf.pump()
+        for client in (polite, deaf):
+            self.assertEqual(client.close_code, 1012)
+            assert client.protocol.close_rcvd is not None
+            self.assertEqual(client.protocol.close_rcvd.reason, "the server stops")
+        self.assertEqual(len(self.factory.connections), 1)
+        self.reactor.advance(CLOSE_TIMEOUT)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.factory.connections), 0)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_close_all_twice(self) -> None:
+        """A second Close is not sent; no data follow the first."""
+        self.listener()
+        client = self.subscriber("jobs-1")
+        client.silent = True
+        self.factory.close_all(CloseCode.SERVICE_RESTART, "the server stops")
+        client.pump()
+        self.factory.close_all(CloseCode.INTERNAL_ERROR, "again")
+        self.hub.publish([Event("jobs-1", b"{}")])
+        client.wire.deliver(SUBSCRIBE_FRAME)
+        client.wire.drain()
+        self.assertEqual(bytes(client.wire.taken), b"")
+
+    def test_gap(self) -> None:
+        """After a gap the clients that were promised something go, each at its own time."""
+        self.listener()
+        chances = [0.0, 0.5, 0.99]
+        self.factory.random = lambda: chances.pop(0)
+        waiting = self.client()
+        clients = [self.subscriber("jobs-1")]
+        self.hub.gap()
+        for _ in range(2):
+            clients.append(self.subscriber("jobs-1"))
+            self.hub.gap()
+        for seconds, closed in ((0, 1), (2.4, 1), (0.2, 2), (2.3, 2), (0.2, 3)):
+            self.reactor.advance(seconds)
+            for client in clients:
+                client.pump()
+            codes = [client.close_code for client in clients]
+            self.assertEqual(codes, [1012] * closed + [None] * (3 - closed))
+        self.assertEqual(self.counted("towerws_connections"), 1)
+        waiting.send(SUBSCRIBE)
+        self.assertIn(b"groups_joined", waiting.texts()[0])
+
+    def test_leaving_before_the_close_of_a_gap(self) -> None:
+        """A client that goes by itself leaves no timer."""
+        self.listener()
+        client = self.subscriber("jobs-1")
+        self.hub.gap()
+        client.leave()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stalled_client_closes(self) -> None:
+        """A client that sends a Close but does not read is dropped in bounded time."""
+        self.listener()
+        client = self.subscriber("jobs-1")
+        client.wire.stalled = True
+        self.hub.publish([Event("jobs-1", b'{"x": "%s"}' % (b"x" * 100_000))])
+        client.wire.deliver(frame(0x88, struct.pack("!H", 1000)))
+        self.reactor.advance(60)
+        self.reactor.advance(0)
+        self.assertIsNotNone(client.wire.closed)
+        self.assertEqual(self.counted("towerws_connections"), 0)
+
+    def test_causes_are_counted(self) -> None:
+        """Each connection that ends is counted once, by what ended it."""
+        self.listener(max_message=200)
+        self.subscriber("jobs-1").leave()
+        self.client().send("x" * 300)
+        self.client().wire.deliver(frame(0x88, struct.pack("!H", 1000)))
+        self.exchange(b"GET /elsewhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        silent, mute = self.client(), MemoryTransport(self.reactor, self.factory)
+        silent.silent = True
+        self.reactor.pump([1] * 60)
+        self.assertIsNotNone(mute.closed)
+        counted = {
+            cause: self.counted(f'towerws_connections_closed_total{{cause="{cause}"}}')
+            for cause in (
+                "lost", "1009", "client", "handshake", "ping_timeout", "handshake_timeout", "1012"
+            )
+        }  # fmt: skip
+        self.assertEqual(counted, dict.fromkeys(counted, 1) | {"1012": 0})

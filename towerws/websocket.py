@@ -1,0 +1,286 @@
+"""The websocket of one client: Autobahn's protocol, as thin a shell as it can be.
+
+It answers the opening handshake (path, origin, authentication) and passes messages to a
+`towerws.core.session.Session`; everything else is Autobahn's or the core's. Autobahn's habits that
+shaped this file are told where they bite; docs/architecture.md lists them.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from autobahn.websocket.types import ConnectionRequest
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IConsumer, IDelayedCall, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from towerws import handshake
+from towerws.compression import negotiable
+from towerws.connection import ClientConnection, GuardedIdentity
+from towerws.core.event import Variant
+from towerws.core.outbox import Outbox
+from towerws.core.session import Identity, Session
+from towerws.core.wire import CloseCode
+
+if TYPE_CHECKING:
+    from towerws.factory import ClientFactory
+
+#: Seconds for a client to answer a Close frame before the connection is dropped.
+CLOSE_TIMEOUT = 2
+
+
+class _IStreamTransport(ITransport, IConsumer):
+    """What Twisted's stream transports are."""
+
+
+class ClientProtocol(WebSocketServerProtocol):
+    """The websocket of one client."""
+
+    _log = Logger()
+
+    factory: "ClientFactory"
+    transport: _IStreamTransport
+
+    # Autobahn has this as an option of the factory, but looks for it here before it has copied the
+    # options, and swallows the AttributeError. Without it an event behind a reply, or behind an
+    # event, waits up to 40 ms for the client's acknowledgement of the one before.
+    tcpNoDelay = True  # noqa: N815  # Autobahn's name
+
+    _connection: ClientConnection | None = None
+    _authentication: Deferred[Identity | None] | None = None
+    _identity: Identity | None = None
+    _closing_soon: IDelayedCall | None = None
+    _last_resort: IDelayedCall | None = None
+    _timed_out = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client.
+
+        Args:
+            data: As they came.
+        """
+        if self.state == self.STATE_CONNECTING:
+            if len(self.data) + len(data) > handshake.MAX_BYTES:
+                self.failHandshake(
+                    "The request is too large.", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+                )
+                return
+            if self._authentication is not None:
+                # Autobahn would look for a second request in what comes before the first one is
+                # answered; once it has been, Autobahn goes on with what is left here.
+                self.data += data
+                return
+        super().dataReceived(data)
+        if self.state == self.STATE_CLOSING and len(self.data) > handshake.MAX_BYTES:
+            # Behind a message that cannot be inflated Autobahn reads nothing, and keeps it all.
+            self.dropConnection(abort=True)
+
+    def onConnect(  # type: ignore[override]  # Autobahn takes a Deferred of what it declares
+        self, request: ConnectionRequest
+    ) -> Deferred[None]:
+        """Decide on a handshake that Autobahn found to be correct.
+
+        Args:
+            request: The handshake.
+
+        Returns:
+            Fires with None (no subprotocol) to let the client in, and fails with
+            `ConnectionDeny` to refuse it.
+        """
+        settings = self.factory.settings
+        handshake.check(request, settings.paths, settings.origins)
+        return Deferred.fromCoroutine(self._authenticate(request))
+
+    async def _authenticate(self, request: ConnectionRequest) -> None:
+        # A Deferred of our own is waited for: an authenticator may not let its own be cancelled.
+        answer: Deferred[Identity | None] = Deferred()
+        answer.addTimeout(handshake.AUTHENTICATION_TIMEOUT, self.factory.clock)
+        self._authentication = answer
+        work = maybeDeferred(self.factory.authenticator.authenticate, request)
+        work.chainDeferred(answer)
+        try:
+            self._identity = await answer
+        except (defer.TimeoutError, CancelledError):
+            work.cancel()
+            raise handshake.denied(
+                HTTPStatus.SERVICE_UNAVAILABLE, "Authentication took too long."
+            ) from None
+        except Exception:  # noqa: BLE001  # authenticators are plugins; the client gets an answer
+            self._log.failure("while authenticating a client")
+            raise handshake.denied(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "Authentication failed by a fault of the server."
+            ) from None
+        finally:
+            self._authentication = None
+        if self.state != self.STATE_CONNECTING:
+            # The client left meanwhile. Autobahn would open the connection all the same, and
+            # never close it again.
+            raise handshake.denied(HTTPStatus.REQUEST_TIMEOUT, "The client is gone.")
+
+    def onOpen(self) -> None:
+        """Begin the session."""
+        factory = self.factory
+        variant = Variant.DEFLATE if self.websocket_extensions_in_use else Variant.PLAIN
+        connection = ClientConnection(
+            self,
+            self.transport,
+            variant,
+            Outbox(factory.settings.max_outbox),
+            factory.slow_readers,
+        )
+        connection.session = Session(
+            connection,
+            None if self._identity is None else GuardedIdentity(self._identity, self._guard),
+            factory.hub,
+            factory.settings.limits,
+            factory.session_counters,
+        )
+        self._connection = connection
+        self.transport.registerProducer(connection, True)
+        factory.opened(self)
+        self._guard(connection.session.start)
+
+    def onMessageFrame(self, payload: list[bytes]) -> None:  # type: ignore[override]  # so it is
+        """Take a frame of a message that is not complete.
+
+        Args:
+            payload: Its pieces. Empty ones would cost memory and count for no limit.
+        """
+        super().onMessageFrame([piece for piece in payload if piece])  # type: ignore[arg-type]
+
+    def onPing(self, payload: bytes) -> None:
+        """Answer a Ping.
+
+        Args:
+            payload: What the Pong has to say.
+        """
+        if self._connection is not None:
+            self._connection.pong(payload)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Pass a message to the session.
+
+        Args:
+            payload: The message.
+            isBinary: True for a binary one.
+        """
+        if self._connection is not None and self._connection.session is not None:
+            session = self._connection.session
+            self._guard(lambda: session.received(payload, is_binary=isBinary))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End the session, or the handshake if there is none yet.
+
+        Args:
+            reason: Why, for Autobahn.
+        """
+        super().connectionLost(reason)
+        if self._authentication is not None:
+            self._authentication.cancel()
+        for call in (self._closing_soon, self._last_resort):
+            if call is not None and call.active():
+                call.cancel()
+        self.factory.closed(self, self._cause())
+        if self._connection is not None:
+            if self._connection.session is not None:
+                self._connection.session.end()
+            self._connection = None
+
+    def onAutoPingTimeout(self) -> None:
+        """Drop a client that does not answer Pings."""
+        self._timed_out = True
+        super().onAutoPingTimeout()
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Drop the connection, in bounded time even if the client does not read what is buffered.
+
+        Args:
+            abort: Do not send what is buffered.
+        """
+        # Autobahn aborts when the client's Close comes behind ours, or has a code that nobody may
+        # send: our Close, if it is still in the buffer, would be lost.
+        abort = abort and not self.wasClean
+        dropping = self.state != self.STATE_CLOSED
+        super().dropConnection(abort)
+        if dropping and not abort:
+            self._last_resort = self.factory.clock.callLater(
+                CLOSE_TIMEOUT, self._closeConnection, True
+            )
+
+    def may_send(self) -> bool:
+        """Tell whether data frames may be sent: the handshake is done and no Close was sent."""
+        return bool(self.state == self.STATE_OPEN)
+
+    def send_close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; nothing if the connection is closing already.
+
+        Args:
+            code: Of RFC 6455. Autobahn's ``sendClose`` allows only 1000 and those of applications.
+            reason: For people.
+        """
+        if self.may_send():
+            self.sendCloseFrame(code, reason.encode())
+
+    def send_close_soon(self, code: int, reason: str) -> None:
+        """Begin the closing handshake within `Settings.close_spread`, at a random time.
+
+        Args:
+            code: Of RFC 6455.
+            reason: For people.
+        """
+        if self._closing_soon is None:
+            factory = self.factory
+            self._closing_soon = factory.clock.callLater(
+                factory.random() * factory.settings.close_spread, self.send_close, code, reason
+            )
+
+    def sendHttpErrorResponse(
+        self, code: int, reason: str, responseHeaders: list[tuple[str, str]] | None = None
+    ) -> None:
+        """Refuse a handshake.
+
+        Args:
+            code: The HTTP status.
+            reason: One sentence.
+            responseHeaders: More headers.
+        """
+        if self.state != self.STATE_CONNECTING:
+            return
+        status = HTTPStatus(code)
+        if status is HTTPStatus.UPGRADE_REQUIRED:
+            status, reason = handshake.plain_request_refusal(
+                self.http_request_path, self.factory.settings.paths
+            )
+        self.factory.refused(status)
+        self.sendData(handshake.render_refusal(status, reason, responseHeaders or ()))
+
+    def _parseExtensionsHeader(  # noqa: N802  # Autobahn's name
+        self,
+        header: str,
+        removeQuotes: bool = True,  # noqa: N803
+    ) -> list[tuple[str, dict[str, Any]]]:
+        return negotiable(super()._parseExtensionsHeader(header, removeQuotes))
+
+    def _cause(self) -> str:
+        if self.wasOpenHandshakeTimeout:
+            return "handshake_timeout"
+        if self._timed_out:
+            return "ping_timeout"
+        if self.closedByMe:
+            return str(self.localCloseCode)
+        if self._connection is None:
+            return "handshake"
+        return "client" if self.wasClean else "lost"
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        # Autobahn swallows what onOpen raises, and the connection stays open and mute; what
+        # onMessage raises would end it without a close code.
+        try:
+            step()
+        except Exception:  # noqa: BLE001  # any fault of ours; the connection is closed for it
+            self._log.failure("in a client's session")
+            self.send_close(CloseCode.INTERNAL_ERROR, "a fault of the server")
