@@ -1,0 +1,50 @@
+"""`towerws.embedded`: events without a broker."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fakes import FakeConnection
+from towerws.core.hub import Hub
+from towerws.core.metrics import Metrics
+from towerws.core.subscriptions import Change
+from towerws.embedded import EmbeddedSource
+
+
+class EmbeddedSourceTests(SynchronousTestCase):
+    """A hub with an embedded source."""
+
+    def setUp(self) -> None:
+        """Put both together."""
+        self.hub = Hub(Metrics())
+        self.source = EmbeddedSource(self.hub)
+        self.hub.attach(self.source)
+
+    def test_in_force_at_once(self) -> None:
+        """There is nobody whose confirmation could be waited for."""
+        changes: list[Change] = []
+        connection = FakeConnection()
+        self.hub.subscribe(connection, ["jobs-1"], changes.append)
+        self.assertEqual([change.joined for change in changes], [{"jobs-1"}])
+        self.hub.leave(connection)
+        self.source.forget(connection)
+
+    def test_emit(self) -> None:
+        """An event reaches who listens, unchanged; the answer says how many that were."""
+        near, far = FakeConnection(), FakeConnection()
+        for connection, name in ((near, "jobs-1"), (far, "jobs-2")):
+            self.hub.subscribe(connection, [name], lambda change: None)
+        payload = '{"ä" :1}'.encode()
+        answered = self.source.emit("jobs-1", payload)
+        self.assertEqual(self.successResultOf(answered), {"connections": 1})
+        self.assertEqual((near.messages, far.messages), ([payload], []))
+
+    def test_emit_to_nobody(self) -> None:
+        """That nobody listens is no error."""
+        answered = self.source.emit("jobs-1", b"{}")
+        self.assertEqual(self.successResultOf(answered), {"connections": 0})
+
+    def test_always_ready(self) -> None:
+        """There is nothing it could wait for, before the start and after the end."""
+        self.assertIsNone(self.source.unready())
+        self.source.startService()
+        self.successResultOf(self.source.stopService() or self.source.emit("jobs-1", b"{}"))
+        self.assertIsNone(self.source.unready())

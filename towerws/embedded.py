@@ -1,0 +1,55 @@
+"""The event source without a broker: what comes in over HTTP goes straight to the hub.
+
+The default when no broker is configured, and enough for one machine. `towerws.operations` serves
+the HTTP side.
+"""
+
+from collections.abc import Callable, Collection, Hashable
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from towerws.core.event import Event
+from towerws.core.hub import Hub
+
+
+class EmbeddedSource(Service):
+    """Delivers within the process; every interest is in force at once."""
+
+    name = "embedded source"
+
+    def __init__(self, hub: Hub) -> None:
+        """Prepare the source.
+
+        Args:
+            hub: Takes the events.
+        """
+        self._hub = hub
+
+    def interest(self, started: Collection[str], ended: Collection[str]) -> None:
+        """Nothing to do: everything that is emitted here is here already."""
+
+    def when_in_force(
+        self, waiter: Hashable, names: Collection[str], callback: Callable[[], None]
+    ) -> None:
+        """Call back at once; see `towerws.core.hub.EventSource`."""
+        callback()
+
+    def forget(self, waiter: Hashable) -> None:
+        """Nothing to do: nobody ever waits."""
+
+    def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
+        """Deliver an event; see `towerws.operations.Emitter`.
+
+        Args:
+            group: The group's name.
+            payload: A JSON object in UTF-8.
+
+        Returns:
+            Fires at once with ``{"connections": <how many it reached>}``.
+        """
+        return succeed({"connections": self._hub.publish([Event(group, payload)])})
+
+    def unready(self) -> str | None:
+        """Give the reason for not being ready: there is none."""
+        return None

@@ -1,0 +1,284 @@
+"""The operators' HTTP site: emit, health, readiness, metrics.
+
+It stands on an endpoint of its own, so that clients never reach it; on the loopback interface by
+default.
+
+- ``POST /emit/<group>``: publish the body, a JSON object; 202 with what became of it.
+- ``GET /health``: 200 while the process works.
+- ``GET /ready``: 200 if events can flow, 503 and the reason otherwise.
+- ``GET /metrics``: counters and gauges in the Prometheus text format.
+
+Whatever is refused is answered with a JSON object ``{"error": "<one sentence>"}``.
+"""
+
+import hmac
+import json
+from http import HTTPStatus
+from io import BytesIO
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web import http
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from towerws.core import payload
+from towerws.core.groups import describe_bad_name, is_group_name
+from towerws.core.hub import SourceUnavailable
+from towerws.core.metrics import Metrics
+
+#: Seconds without traffic after which a connection to the site is closed.
+IDLE_TIMEOUT = 60
+
+
+class Emitter(Protocol):
+    """Where events go that are published over HTTP: the event source."""
+
+    def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
+        """Publish an event.
+
+        Args:
+            group: The group's name.
+            payload: A JSON object in UTF-8.
+
+        Returns:
+            Fires with what is to be answered, within a bounded time; fails with
+            `SourceUnavailable`.
+        """
+
+    def unready(self) -> str | None:
+        """Give the reason why no events flow at the moment, None if they do."""
+
+
+class Refusal(Exception):
+    """A request that is refused.
+
+    Attributes:
+        status: The HTTP status.
+        sentence: Why, for people.
+    """
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        """Refuse.
+
+        Args:
+            status: The HTTP status.
+            sentence: Why, for people.
+        """
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class OperationsSite(Site):
+    """The site, with a bound on what a request may hold in memory."""
+
+    def __init__(
+        self, emitter: Emitter, metrics: Metrics, *, token: str | None, max_event: int
+    ) -> None:
+        """Set up the site.
+
+        Args:
+            emitter: Takes what is emitted.
+            metrics: What ``/metrics`` shows.
+            token: What callers must send as ``Authorization: Bearer``; None asks for nothing.
+            max_event: The largest payload, in bytes.
+        """
+        root = _NotFound()
+        root.putChild(b"emit", _Emit(emitter, metrics, token, max_event))
+        root.putChild(b"health", _Health())
+        root.putChild(b"ready", _Ready(emitter))
+        root.putChild(b"metrics", _Metrics(metrics, token))
+        super().__init__(root, timeout=IDLE_TIMEOUT)
+        self.displayTracebacks = False
+        self.noisy = False
+        self._max_body = max_event
+
+    def getContentFile(self, length: int | None) -> BytesIO:
+        """Give Twisted a file for a request's body.
+
+        Args:
+            length: As announced, None for a chunked body.
+        """
+        return _BoundedBody(self._max_body)
+
+    def log(self, request: http.Request) -> None:
+        """Log no requests: emits are as frequent as events."""
+
+
+class _BoundedBody(BytesIO):
+    """A request's body, of which only so much is kept that its excess shows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # Twisted writes bytes
+        return super().write(data[: max(0, self._limit + 1 - self.tell())])
+
+
+class _JSONResource(Resource):
+    """Answers in JSON, refusals included."""
+
+    isLeaf = True
+    _log = Logger()
+
+    def render(self, request: Request) -> bytes | int:
+        request.setHeader(b"cache-control", b"no-store")
+        request.setHeader(b"x-content-type-options", b"nosniff")
+        try:
+            body = self.respond(request)
+        except Refusal as refusal:
+            body = _answer(request, refusal.status, {"error": refusal.sentence})
+        # Twisted would drop the body of an answer to HEAD as well, with a warning in the log.
+        return b"" if request.method == b"HEAD" else body
+
+    def respond(self, request: Request) -> bytes | int:
+        """Answer a request as `render` does, or raise a `Refusal`."""
+        raise NotImplementedError
+
+
+class _NotFound(_JSONResource):
+    isLeaf = False
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        return self
+
+    def respond(self, request: Request) -> bytes:
+        raise Refusal(
+            HTTPStatus.NOT_FOUND,
+            "There is nothing here: see POST /emit/<group>, /health, /ready and /metrics.",
+        )
+
+
+class _Health(_JSONResource):
+    def respond(self, request: Request) -> bytes:
+        _require_method(request, b"GET")
+        return _answer(request, HTTPStatus.OK, {"healthy": True})
+
+
+class _Ready(_JSONResource):
+    def __init__(self, emitter: Emitter) -> None:
+        super().__init__()
+        self._emitter = emitter
+
+    def respond(self, request: Request) -> bytes:
+        _require_method(request, b"GET")
+        reason = self._emitter.unready()
+        if reason is None:
+            return _answer(request, HTTPStatus.OK, {"ready": True})
+        return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, {"ready": False, "reason": reason})
+
+
+class _Metrics(_JSONResource):
+    def __init__(self, metrics: Metrics, token: str | None) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._token = token
+
+    def respond(self, request: Request) -> bytes:
+        _require_method(request, b"GET")
+        _require_token(request, self._token)
+        request.setHeader(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+        return self._metrics.render().encode()
+
+
+class _Emit(_JSONResource):
+    def __init__(
+        self, emitter: Emitter, metrics: Metrics, token: str | None, max_event: int
+    ) -> None:
+        super().__init__()
+        self._emitter = emitter
+        self._token = token
+        self._max_event = max_event
+        name, description = (
+            "towerws_emits_total",
+            "Requests to emit an event, by what became of it.",
+        )
+        self._accepted = metrics.counter(name, description, result="accepted")
+        self._refused = metrics.counter(name, description, result="refused")
+        self._failed = metrics.counter(name, description, result="failed")
+
+    def respond(self, request: Request) -> int:
+        try:
+            group, body = self._event(request)
+        except Refusal:
+            self._refused.add()
+            raise
+        gone = request.notifyFinish().addErrback(lambda _: None)
+        Deferred.fromCoroutine(self._emit(request, gone, group, body)).addErrback(
+            lambda failure: self._log.failure("while answering an emit", failure)
+        )
+        return NOT_DONE_YET
+
+    async def _emit(self, request: Request, gone: Deferred[None], group: str, body: bytes) -> None:
+        try:
+            status, answer = HTTPStatus.ACCEPTED, await self._emitter.emit(group, body)
+            self._accepted.add()
+        except SourceUnavailable as error:
+            status, answer = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
+            self._failed.add()
+        except Exception:  # noqa: BLE001  # any fault of ours; the publisher gets an answer
+            self._log.failure("while emitting an event")
+            answer = {"error": "A fault of the server; see its log."}
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            self._failed.add()
+        if not gone.called:
+            request.write(_answer(request, status, answer))
+            request.finish()
+
+    def _event(self, request: Request) -> tuple[str, bytes]:
+        # A page of another site could make a browser on this machine post here; no publisher is
+        # a page, so whatever names an origin is refused.
+        if request.requestHeaders.hasHeader(b"origin"):
+            raise Refusal(HTTPStatus.FORBIDDEN, "Web pages may not emit events.")
+        _require_token(request, self._token)
+        _require_method(request, b"POST")
+        content_type = request.requestHeaders.getRawHeaders(b"content-type", [b""])[0]
+        if content_type.split(b";")[0].strip().lower() != b"application/json":
+            raise Refusal(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json."
+            )
+        assert request.content is not None, "Twisted renders a request when its body is there"
+        body = request.content.read()
+        if len(body) > self._max_event:
+            raise Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"The payload is larger than {self._max_event} bytes.",
+            )
+        group = b"/".join(request.postpath or ()).decode("utf-8", "replace")
+        if not is_group_name(group):
+            raise Refusal(HTTPStatus.BAD_REQUEST, _sentence(describe_bad_name(group)))
+        try:
+            payload.check(body)
+        except payload.PayloadError as error:
+            raise Refusal(HTTPStatus.BAD_REQUEST, _sentence(str(error))) from None
+        return group, body
+
+
+def _require_method(request: Request, method: bytes) -> None:
+    # Twisted turns HEAD into GET only for resources that dispatch by method.
+    if request.method != method and not (method == b"GET" and request.method == b"HEAD"):
+        request.setHeader(b"allow", method)
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {method.decode()} is allowed here.")
+
+
+def _require_token(request: Request, token: str | None) -> None:
+    if token is None:
+        return
+    given = request.requestHeaders.getRawHeaders(b"authorization", [b""])[0]
+    if not hmac.compare_digest(given, b"Bearer " + token.encode()):
+        raise Refusal(HTTPStatus.FORBIDDEN, "The bearer token is missing or wrong.")
+
+
+def _answer(request: Request, status: HTTPStatus, answer: dict[str, object]) -> bytes:
+    request.setResponseCode(status.value, status.phrase.encode())
+    request.setHeader(b"content-type", b"application/json")
+    body = json.dumps(answer).encode() + b"\n"
+    request.setHeader(b"content-length", str(len(body)).encode())
+    return body
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
