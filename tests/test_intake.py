@@ -1,0 +1,81 @@
+"""`towerws.intake`: what publishers send that no client could take."""
+
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fake_broker import delivery
+from towerws.core.metrics import Metrics
+from towerws.core.throttle import Throttle
+from towerws.intake import Intake
+
+
+class IntakeTests(SynchronousTestCase):
+    """What passes, and what becomes of the rest."""
+
+    def setUp(self) -> None:
+        """Listen to jobs-1."""
+        self.clock = Clock()
+        self.metrics = Metrics()
+        self.intake = Intake(
+            lambda name: name == "jobs-1", self.metrics, Throttle(self.clock.seconds)
+        )
+
+    def _dropped(self, reason: str, *bodies: bytes | None) -> str:
+        with capturedLogs() as logs:
+            events = self.intake.events(delivery(1, body=body) for body in bodies)
+        self.assertEqual(events, [])
+        self.assertIn(
+            f'towerws_events_dropped_total{{reason="{reason}"}} {len(bodies)}\n',
+            self.metrics.render(),
+        )
+        (line,) = (formatEvent(event) for event in logs)
+        self.assertIn("'jobs-1'", line)
+        return line
+
+    def test_events(self) -> None:
+        """Objects pass byte for byte, in order."""
+        bodies = ('{"ä" :1}'.encode(), b"{}", b'\n{"a": [1, null]} ')
+        events = self.intake.events(delivery(tag, body=body) for tag, body in enumerate(bodies))
+        self.assertEqual([event.payload for event in events], [*bodies])
+        self.assertEqual({event.group for event in events}, {"jobs-1"})
+
+    def test_invalid(self) -> None:
+        """What is no JSON object is dropped, counted, and logged without its content."""
+        line = self._dropped(
+            "invalid",
+            b"s3cret",
+            b'"s3cret"',
+            b'{"s3cret": NaN}',
+            b"s3cret\xff",
+            b"",
+            b"[" * 100_000,
+        )
+        self.assertIn("the payload is not JSON", line)
+        self.assertNotIn("s3cret", line)
+
+    def test_too_large(self) -> None:
+        """What was too large to be kept is dropped the same way."""
+        line = self._dropped("too_large", None, None)
+        self.assertIn(f"it has {1 << 30} bytes", line)
+
+    def test_too_large_for_nobody(self) -> None:
+        """It is dropped whether anybody listens or not: the body is gone."""
+        self.assertEqual(self.intake.events([delivery(1, "jobs-2", None)]), [])
+
+    def test_log_is_throttled(self) -> None:
+        """A stream of bad events fills no disk; each kind is told once a minute, with a count."""
+        with capturedLogs() as logs:
+            for _ in range(3):
+                for _ in range(100):
+                    self.intake.events([delivery(1, body=b"x"), delivery(2, body=None)])
+                self.clock.advance(60)
+        lines = [formatEvent(event) for event in logs]
+        self.assertEqual(len(lines), 6)
+        self.assertIn("(0 such lines held back)", lines[0])
+        self.assertIn("(99 such lines held back)", lines[2])
+
+    def test_unheard_are_not_checked(self) -> None:
+        """What nobody hears costs no parsing; the hub counts it, good or bad."""
+        (event,) = self.intake.events([delivery(1, "jobs-2", b"x")])
+        self.assertEqual((event.group, event.payload), ("jobs-2", b"x"))

@@ -1,0 +1,267 @@
+"""The event source behind a broker: consumes from RabbitMQ, and reconnects when that is lost."""
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.internet import backoffPolicy
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from towerws.amqp.client import Client
+from towerws.amqp.connect import connect
+from towerws.amqp.consumer import Consumer
+from towerws.amqp.deliveries import Delivery
+from towerws.amqp.errors import AMQPError
+from towerws.core.broker_url import BrokerURL
+from towerws.core.hub import Hub, SourceUnavailable
+from towerws.core.interests import Interests
+from towerws.core.metrics import Metrics
+from towerws.core.throttle import Throttle
+from towerws.intake import Intake
+
+#: Seconds that a connection must have lived for the next one to be tried without much delay. A
+#: broker that closes each connection soon after its start is not to be stormed.
+STABLE_AFTER = 30.0
+
+#: Seconds for the broker to take part in the end of a connection.
+CLOSE_WITHIN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
+    """How to consume.
+
+    Attributes:
+        exchange: The topic exchange that backends publish to.
+        prefetch: Events that the broker may send ahead of their acknowledgement. Enough that a
+            read never waits for an acknowledgement, few enough to bound what is in memory.
+        max_event: The largest event, in bytes; larger ones are counted and dropped.
+        retry_at_first: Seconds before the second attempt to connect; longer after each.
+        retry_at_most: The longest time between two attempts, to which up to a second of jitter
+            is added. Short, because clients wait for their events, and a broker that is down
+            refuses a connection at no cost.
+    """
+
+    exchange: str = "towerws.events"
+    prefetch: int = 500
+    max_event: int = 1 << 24
+    retry_at_first: float = 0.1
+    retry_at_most: float = 2.5
+
+
+class AMQPBridge(Service):
+    """Keeps a connection to the broker, and the groups with listeners bound."""
+
+    name = "AMQP bridge"
+    _log = Logger()
+
+    def __init__(
+        self,
+        url: BrokerURL,
+        hub: Hub,
+        settings: BridgeSettings,
+        metrics: Metrics,
+        reactor: Any,
+        *,
+        connect: Callable[..., Deferred[Client]] = connect,
+    ) -> None:
+        """Prepare the bridge; it connects when it is started.
+
+        Args:
+            url: The broker, or several of one cluster.
+            hub: Takes the events.
+            settings: How to consume.
+            metrics: Where things are counted.
+            reactor: Connects and measures time.
+            connect: For tests; see `towerws.amqp.connect.connect`.
+        """
+        self._url = url
+        self._hub = hub
+        self._settings = settings
+        self._reactor = reactor
+        self._connect = connect
+        self._retry_delay = backoffPolicy(settings.retry_at_first, settings.retry_at_most)
+        self._interests = Interests()
+        self._throttle = Throttle(reactor.seconds)
+        self._intake = Intake(hub.has_listeners, metrics, self._throttle)
+        self._consumer: Consumer | None = None
+        self._unready: str | None = "not connected to the broker yet"
+        self._interrupted = False
+        self._running: Deferred[None] | None = None
+        self._connections = metrics.counter(
+            "towerws_broker_connections_total", "Connections to the broker that came into service."
+        )
+        metrics.gauge(
+            "towerws_broker_connected",
+            "1 while events come from the broker.",
+            lambda: int(self._unready is None),
+        )
+
+    def startService(self) -> None:
+        """Begin to connect, and go on until stopped."""
+        super().startService()
+        self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._stopped)
+
+    def stopService(self) -> Deferred[None]:
+        """Leave the broker.
+
+        Returns:
+            Fires when the connection is closed, within a bounded time.
+        """
+        super().stopService()
+        consumer = self._consumer
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+        self._unready = "the server stops"
+        return succeed(None) if consumer is None else consumer.client.close(within=CLOSE_WITHIN)
+
+    def interest(self, started: Collection[str], ended: Collection[str]) -> None:
+        """Bind and unbind groups; see `towerws.core.hub.EventSource`."""
+        self._interests.change(started, ended)
+        if self._consumer is not None:
+            self._consumer.unbind(ended)
+            self._consumer.bind(started)
+
+    def when_in_force(
+        self, waiter: Hashable, names: Collection[str], callback: Callable[[], None]
+    ) -> None:
+        """Call back when the broker has bound all groups; see `towerws.core.hub.EventSource`."""
+        self._interests.when_in_force(waiter, names, callback)
+
+    def forget(self, waiter: Hashable) -> None:
+        """Do not call back any more; see `towerws.core.hub.EventSource`."""
+        self._interests.forget(waiter)
+
+    def unready(self) -> str | None:
+        """Give the reason why no events come, None if they do; see `operations.Emitter`."""
+        return self._unready
+
+    def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
+        """Publish an event to all nodes through the broker; see `towerws.operations.Emitter`.
+
+        Args:
+            group: The group's name.
+            payload: A JSON object in UTF-8.
+
+        Returns:
+            Fires with ``{"confirmed": true}`` when the broker has taken it; fails with
+            `SourceUnavailable`.
+        """
+        return Deferred.fromCoroutine(self._emit(group, payload))
+
+    async def _emit(self, group: str, payload: bytes) -> dict[str, object]:
+        if self._consumer is None or self._unready is not None:
+            raise SourceUnavailable(f"The broker is away: {self._unready}.")
+        try:
+            await self._consumer.publish(group, payload)
+        except AMQPError as error:
+            raise SourceUnavailable(f"The broker did not take the event: {error}.") from error
+        return {"confirmed": True}
+
+    async def _run(self) -> None:
+        attempt = 0
+        while True:
+            lived = await self._serve()
+            attempt = 0 if lived >= STABLE_AFTER else attempt + 1
+            await deferLater(self._reactor, self._retry_delay(attempt))
+
+    async def _serve(self) -> float:
+        """Try the hosts in turn, and serve with the first that works until it is lost.
+
+        Returns:
+            How many seconds a connection lived; 0 if there was none.
+        """
+        for host in self._url.hosts:
+            try:
+                consumer = await self._open(host)
+            except AMQPError as error:
+                self._refused(host, error)
+                continue
+            began = self._reactor.seconds()
+            try:
+                reason = await consumer.client.when_lost()
+            finally:
+                self._release(consumer)
+            self._unready = str(reason)
+            self._log.warn("lost the broker: {reason}", reason=reason)
+            return float(self._reactor.seconds() - began)
+        return 0.0
+
+    def _refused(self, host: tuple[str, int], error: AMQPError) -> None:
+        self._unready = str(error)
+        if self._throttle.permit(f"{host} {type(error).__name__}") is not None:
+            self._log.warn(
+                "no events from the broker at {host}: {reason}", host=_address(host), reason=error
+            )
+
+    async def _open(self, host: tuple[str, int]) -> Consumer:
+        client = await self._connect(
+            self._url,
+            host,
+            reactor=self._reactor,
+            on_deliveries=self._delivered,
+            max_body=self._settings.max_event,
+        )
+        consumer = Consumer(
+            client,
+            self._settings.exchange,
+            self._settings.prefetch,
+            self._reactor,
+            self._bound,
+        )
+        self._consumer = consumer
+        try:
+            await consumer.start(lambda: tuple(self._interests.wanted))
+        except BaseException:
+            self._release(consumer)
+            client.abort("the preparation of the connection failed")
+            raise
+        self._in_service(consumer, host)
+        return consumer
+
+    def _in_service(self, consumer: Consumer, host: tuple[str, int]) -> None:
+        self._unready = None
+        self._connections.add()
+        self._log.info(
+            "consuming from the broker at {host}, {groups} groups bound",
+            host=_address(host),
+            groups=len(self._interests.wanted),
+        )
+        if self._interrupted:
+            # Only now, when all groups are bound again: a client that comes back at once must
+            # not wait, and must not miss more. And before any promise of this connection is
+            # made: who gets its first one now has missed nothing.
+            self._interrupted = False
+            self._hub.gap()
+        for name in tuple(consumer.bound):
+            self._interests.confirm(name)
+
+    def _bound(self, name: str) -> None:
+        if self._unready is None:
+            self._interests.confirm(name)
+
+    def _release(self, consumer: Consumer) -> None:
+        self._interrupted = True
+        self._consumer = None
+        consumer.stop()
+        self._interests.lose()
+
+    def _delivered(self, deliveries: list[Delivery]) -> None:
+        self._hub.publish(self._intake.events(deliveries))
+        if self._consumer is not None:
+            self._consumer.acknowledge(deliveries)
+
+    def _stopped(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._unready = "a fault of the server ended the bridge"
+            self._log.failure("the AMQP bridge ended", failure)
+
+
+def _address(host: tuple[str, int]) -> str:
+    return "{}:{}".format(*host)

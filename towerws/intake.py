@@ -1,0 +1,80 @@
+"""From deliveries of the broker to events: what may pass, and what is dropped.
+
+Anybody may publish anything. What no client could take is counted and logged, with its group and
+without its content, and harms nothing else.
+"""
+
+from collections.abc import Callable, Iterable
+
+from twisted.logger import Logger
+
+from towerws.amqp.deliveries import Delivery
+from towerws.core import payload
+from towerws.core.event import Event
+from towerws.core.metrics import Metrics
+from towerws.core.throttle import Throttle
+
+
+class Intake:
+    """Lets deliveries through that are events."""
+
+    _log = Logger()
+
+    def __init__(
+        self, has_listeners: Callable[[str], bool], metrics: Metrics, throttle: Throttle
+    ) -> None:
+        """Begin with nothing dropped.
+
+        Args:
+            has_listeners: Tells whether anybody listens to a group.
+            metrics: Where the dropped ones are counted.
+            throttle: Limits how often that is logged.
+        """
+        self._has_listeners = has_listeners
+        self._throttle = throttle
+        self._dropped = {
+            reason: metrics.counter(
+                "towerws_events_dropped_total",
+                "Events from the broker that no client could take, by reason.",
+                reason=reason,
+            )
+            for reason in ("invalid", "too_large")
+        }
+
+    def events(self, deliveries: Iterable[Delivery]) -> list[Event]:
+        """Choose those that can be delivered.
+
+        Args:
+            deliveries: What came in one read.
+
+        Returns:
+            The events, in the same order.
+        """
+        events = []
+        for delivery in deliveries:
+            body = delivery.body
+            if body is None:
+                self._drop("too_large", delivery, f"it has {delivery.size} bytes")
+            # What nobody gets need not be checked; the hub counts it.
+            elif not self._has_listeners(delivery.routing_key) or self._is_valid(delivery, body):
+                events.append(Event(delivery.routing_key, body))
+        return events
+
+    def _is_valid(self, delivery: Delivery, body: bytes) -> bool:
+        try:
+            payload.check(body)
+        except payload.PayloadError as error:
+            self._drop("invalid", delivery, str(error))
+            return False
+        return True
+
+    def _drop(self, kind: str, delivery: Delivery, reason: str) -> None:
+        self._dropped[kind].add()
+        held_back = self._throttle.permit(kind)
+        if held_back is not None:
+            self._log.warn(
+                "dropped an event for {group!r}: {reason} ({held_back} such lines held back)",
+                group=delivery.routing_key,
+                reason=reason,
+                held_back=held_back,
+            )
