@@ -1,0 +1,352 @@
+"""`towerws.tap`: the tree of services, its end, and `twistd` itself where it fails to start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService, IServiceMaker, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import capturedLogs, formatEvent
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+from txaio import tx
+
+from tests.websocket_pair import MemoryClient
+from towerws.amqp_bridge import AMQPBridge
+from towerws.auth.anonymous import Anonymous
+from towerws.embedded import EmbeddedSource
+from towerws.factory import CLOSE_TIMEOUT, ClientFactory, Settings
+from towerws.listening import Listener, StartError
+from towerws.operations import OperationsSite
+from towerws.tap import Options, Server, makeService
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SUBSCRIBE = '{"groups": {"jobs": [1]}}'
+
+
+class TapCase(SynchronousTestCase):
+    """A test with a server in memory."""
+
+    def setUp(self) -> None:
+        """Put all clocks into the test's hands."""
+        self.reactor = MemoryReactorClock()
+        self.patch(tx.config, "loop", self.reactor)
+
+    def make(self, *arguments: str, **environment: str) -> Server:
+        """Make a server of a command line and an environment."""
+        options = Options(environment)
+        options.parseOptions(list(arguments))
+        return makeService(options, self.reactor)
+
+
+class TreeTests(TapCase):
+    """What `makeService` puts together."""
+
+    def test_default(self) -> None:
+        """An embedded source, the websocket and the operators' site; nothing has begun yet."""
+        server = self.make()
+        source, websocket, operations = list(server)
+        self.assertIsInstance(source, EmbeddedSource)
+        self.assertIsInstance(websocket, Listener)
+        self.assertIsInstance(operations, Listener)
+        self.assertEqual(self.reactor.tcpServers, [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertIs(server.clients.hub._source, source)
+        self.assertIsInstance(server.clients.authenticator, Anonymous)
+        self.assertEqual(server.clients.settings, Settings())
+
+    def test_started(self) -> None:
+        """Started, it listens where it was told."""
+        server = self.make("--listen=tcp:1:interface=127.0.0.1", "--listen=unix:/run/x.sock")
+        server.privilegedStartService()
+        server.startService()
+        (websocket, operations) = self.reactor.tcpServers
+        self.assertEqual((websocket[0], websocket[3]), (1, "127.0.0.1"))
+        self.assertIsInstance(websocket[1], ClientFactory)
+        self.assertEqual((operations[0], operations[3]), (8052, "127.0.0.1"))
+        self.assertIsInstance(operations[1], OperationsSite)
+        ((path, factory, *_),) = self.reactor.unixServers
+        self.assertEqual(path, "/run/x.sock")
+        self.assertIs(factory, websocket[1])
+        services: list[Any] = list(server)
+        self.assertTrue(all(service.running for service in services))
+
+    def test_without_operations(self) -> None:
+        """The operators' site can be left out."""
+        self.assertEqual(len(list(self.make("--operations=none"))), 2)
+
+    def test_options_arrive(self) -> None:
+        """Every option gets where it is read."""
+        server = self.make(
+            "--path=/a/",
+            "--origin=https://ui.example",
+            "--max-connections=11",
+            "--max-message=222",
+            "--max-outbox=333",
+            "--max-groups=44",
+            "--max-event=555",
+            "--operations=tcp:8052",
+            TOWERWS_TOKEN="t",
+        )
+        settings = server.clients.settings
+        self.assertEqual(settings.paths, {"/a/"})
+        self.assertEqual(settings.origins, {"https://ui.example"})
+        self.assertEqual(settings.max_connections, 11)
+        self.assertEqual(settings.max_message, 222)
+        self.assertEqual(settings.max_outbox, 333)
+        self.assertEqual(settings.limits.groups, 44)
+        server.startService()
+        site: Any = self.reactor.tcpServers[1][1]
+        self.assertEqual(site._max_body, 555)
+        self.assertEqual(site.resource.children[b"emit"]._token, "t")
+        self.assertEqual(site.resource.children[b"emit"]._max_event, 555)
+
+    def test_broker(self) -> None:
+        """With a broker the source is a bridge to it."""
+        server = self.make(
+            "--exchange=other",
+            "--prefetch=77",
+            "--max-event=88",
+            TOWERWS_BROKER="amqp://user:s3cret@broker.example/",
+        )
+        bridge: Any = next(iter(server))
+        self.assertIsInstance(bridge, AMQPBridge)
+        settings = bridge._settings
+        self.assertEqual(
+            (settings.exchange, settings.prefetch, settings.max_event), ("other", 77, 88)
+        )
+        self.assertEqual(bridge.unready(), "not connected to the broker yet")
+
+    def test_gaps(self) -> None:
+        """`--on-gap` decides whether clients hear of gaps."""
+        for choice, calls in (("close", 1), ("keep", 0)):
+            server = self.make(f"--on-gap={choice}")
+            client = MemoryClient(self.reactor, server.clients).connect()
+            client.send(_SUBSCRIBE)
+            before = len(self.reactor.getDelayedCalls())
+            server.clients.hub.gap()
+            self.assertEqual(len(self.reactor.getDelayedCalls()) - before, calls)
+            self.reactor.advance(5)
+            client.pump()
+            self.assertEqual(client.close_code, 1012 if calls else None)
+            client.leave()
+
+    def test_bad_endpoints(self) -> None:
+        """What is no endpoint is a sentence."""
+        path = Path(self.mktemp())
+        path.write_text("no key", encoding="ascii")
+        for endpoint in (
+            "tcp:x:interface=127.0.0.1",
+            "tcp:1:interface=127.0.0.1:bogus=1",
+            "unix",
+            f"ssl:1:interface=127.0.0.1:privateKey={path}",
+            "ssl:1:interface=127.0.0.1:privateKey=/nonexistent",
+        ):
+            text = str(self.assertRaises(StartError, self.make, f"--listen={endpoint}"))
+            self.assertTrue(text.startswith(f"towerws: '{endpoint}' is not an endpoint: "), text)
+            self.assertNotIn("\n", text)
+        environment = {"TOWERWS_TOKEN": "t"}
+        for endpoint in ("bogus:1", "", "systemd:domain=INET:index=0"):
+            self.assertRaises(StartError, self.make, f"--operations={endpoint}", **environment)
+
+    def test_global_reactor(self) -> None:
+        """Without being told otherwise it runs on the global reactor, as twistd needs it."""
+        from twisted.internet import reactor
+
+        options = Options({})
+        options.parseOptions([])
+        self.assertIs(makeService(options).clients.reactor, reactor)
+
+    def test_plugin(self) -> None:
+        """Twisted finds the server by its name, and this module behind it."""
+        (plugin,) = (plugin for plugin in getPlugins(IServiceMaker) if plugin.tapname == "towerws")
+        self.assertIs(plugin.options, Options)
+        self.assertIs(plugin.makeService, makeService)
+
+    def test_secrets(self) -> None:
+        """Neither the services nor the log of their start show a password or a token."""
+        with capturedLogs() as logs:
+            server = self.make(
+                TOWERWS_BROKER="amqp://user:s3cret@127.0.0.1/", TOWERWS_TOKEN="t0ken-s3cret"
+            )
+            server.startService()
+            self.reactor.advance(1)
+            self.successResultOf(server.stopService())
+        shown = [repr(part) + str(part) for part in (server, *server, server.clients)]
+        shown.extend(formatEvent(event) for event in logs)
+        self.assertNotIn("s3cret", "\n".join(shown))
+
+
+class FakeSource(Service):
+    """An event source whose end the test decides on."""
+
+    def __init__(self, events: list[str]) -> None:
+        """Take note of the end in a list."""
+        self._events = events
+        self.ended: Deferred[None] = Deferred()
+
+    def stopService(self) -> Deferred[None]:
+        """See `Service`."""
+        self._events.append("source")
+        return self.ended
+
+
+class FakeListener(Listener):
+    """A listener whose end the test decides on."""
+
+    def __init__(self, events: list[str]) -> None:
+        """Take note of the end in a list."""
+        self._events = events
+        self.ended: Deferred[None] = Deferred()
+
+    def stopService(self) -> Deferred[None]:
+        """See `Listener`."""
+        self._events.append("listener")
+        return self.ended
+
+
+class StopTests(TapCase):
+    """The end of the server: in order, and bounded."""
+
+    def setUp(self) -> None:
+        """Run a server with clients."""
+        super().setUp()
+        self.clients = self.make().clients
+        self.events: list[str] = []
+        self.source = FakeSource(self.events)
+        self.listeners = [FakeListener(self.events), FakeListener(self.events)]
+        self.server = Server(self.reactor, self.source, self.clients, list(self.listeners))
+        self.assertTrue(IService.providedBy(self.server))
+
+    def _client(self) -> MemoryClient:
+        client = MemoryClient(self.reactor, self.clients).connect()
+        client.send(_SUBSCRIBE)
+        client.texts()
+        return client
+
+    def test_order(self) -> None:
+        """First the listeners, then the clients, who still hear of it, then the source."""
+        client = self._client()
+        done = self.server.stopService()
+        self.assertEqual(self.events, ["listener", "listener"])
+        client.pump()
+        self.assertIsNone(client.close_code)
+        self.listeners[0].ended.callback(None)
+        client.pump()
+        self.assertIsNone(client.close_code)
+        self.listeners[1].ended.callback(None)
+        client.pump()
+        self.assertEqual(client.close_code, 1012)
+        self.reactor.advance(0.02)
+        self.assertEqual(self.events, ["listener", "listener", "source"])
+        self.assertNoResult(done)
+        self.source.ended.callback(None)
+        self.successResultOf(done)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_without_clients(self) -> None:
+        """Nobody is waited for if nobody is there."""
+        done = self.server.stopService()
+        for listener in self.listeners:
+            listener.ended.callback(None)
+        self.source.ended.callback(None)
+        self.successResultOf(done)
+        self.assertFalse(self.server.running)
+
+    def test_deaf_client(self) -> None:
+        """A client that does not answer costs some seconds and no more."""
+        client = self._client()
+        client.wire.stalled = True
+        done = self.server.stopService()
+        for listener in self.listeners:
+            listener.ended.callback(None)
+        self.source.ended.callback(None)
+        self.reactor.pump([0.02] * int((CLOSE_TIMEOUT + 1.1) / 0.02))
+        self.successResultOf(done)
+        self.assertEqual(self.events[-1], "source")
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_client_that_cannot_be_dropped(self) -> None:
+        """Not even a transport that never ends holds up the server."""
+        client = self._client()
+        self.patch(client.wire, "abortConnection", lambda: None)
+        client.silent = True
+        done = self.server.stopService()
+        for listener in self.listeners:
+            listener.ended.callback(None)
+        self.source.ended.callback(None)
+        self.reactor.pump([0.02] * int((CLOSE_TIMEOUT + 1.1) / 0.02))
+        self.successResultOf(done)
+
+
+class TwistdTests(SynchronousTestCase):
+    """`twistd` where it does not start: a sentence, status 1, nothing left behind."""
+
+    def _twistd(self, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        """Run twistd in a directory of its own; both are given back."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("TOWERWS_")
+        } | {"PYTHONPATH": str(_ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", *arguments],
+            cwd=directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        # Should it have started in the background after all, it must not stay.
+        for pidfile in directory.glob("*.pid"):
+            if done.returncode == 0:
+                os.kill(int(pidfile.read_text(encoding="ascii")), signal.SIGTERM)
+        return done, directory
+
+    def test_wrong_option(self) -> None:
+        """A mistake on the command line."""
+        done, directory = self._twistd("-n", "towerws", "--prefetch=0")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("towerws: "), done.stderr)
+        self.assertIn("prefetch", done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual([path.name for path in directory.iterdir()], [])
+
+    def test_port_in_use(self) -> None:
+        """A port that somebody else has, in the foreground."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            done, directory = self._twistd(
+                "-n", "towerws", f"--listen={endpoint}", "--operations=none"
+            )
+        self.assertEqual(done.returncode, 1)
+        # By then twistd has turned its errors to the log, which goes to the terminal.
+        *others, last = (done.stdout + done.stderr).splitlines()
+        reason = "[Errno 98] Address already in use"
+        self.assertTrue(last.endswith(f"towerws: cannot listen on {endpoint}: {reason}"), last)
+        self.assertNotIn("Traceback", "".join(others))
+        self.assertEqual([path.name for path in directory.iterdir()], [])
+
+    def test_port_in_use_of_a_daemon(self) -> None:
+        """The same in the background: the parent knows, and the next start finds no stale file."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            done, directory = self._twistd("towerws", f"--listen={endpoint}", "--operations=none")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("cannot listen on", done.stderr)
+            pidfile = directory / "twistd.pid"
+            # The daemon tells its parent first, and tidies up then.
+            deadline = time.monotonic() + 10
+            while pidfile.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        self.assertFalse(pidfile.exists())
+        log = (directory / "twistd.log").read_text(encoding="utf-8")
+        self.assertNotIn("Traceback", log)

@@ -1,0 +1,124 @@
+"""Listeners by endpoint string: who can reach them, and a start that fails with a sentence."""
+
+import re
+from ipaddress import ip_address
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.logger import Logger
+
+#: The colons of an endpoint string that separate, and not those behind a backslash.
+_SEPARATOR = re.compile(r"(?<!\\):")
+
+
+class StartError(SystemExit, Exception):
+    """The server cannot start; its text is one sentence.
+
+    As a SystemExit it ends ``twistd`` with this sentence and status 1 in place of a traceback; as
+    an Exception it is seen by ``twistd`` when it cleans up, and told to the parent of a daemon.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        """Give the reason.
+
+        Args:
+            sentence: What is wrong and, if it can be said, what to do.
+        """
+        super().__init__(f"towerws: {sentence}")
+
+
+def is_private(description: str) -> bool:
+    """Tell whether only this machine can reach a listener.
+
+    Args:
+        description: An endpoint string, such as ``tcp:8051:interface=127.0.0.1``.
+
+    Returns:
+        True for a Unix socket and for a loopback address; False where it cannot be known, as for
+        a socket that systemd hands over.
+    """
+    kind, *arguments = _SEPARATOR.split(description)
+    if kind == "haproxy":
+        return bool(arguments) and is_private(description.partition(":")[2])
+    if kind == "unix":
+        return True
+    if kind not in ("tcp", "tcp6", "ssl"):
+        return False
+    named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    positional = [argument for argument in arguments if "=" not in argument]
+    # The second positional argument of tcp is the interface.
+    default = positional[1] if kind != "ssl" and len(positional) > 1 else ""
+    interface = named.get("interface", default).replace("\\", "")
+    if interface == "localhost":
+        return True
+    try:
+        return ip_address(interface).is_loopback
+    except ValueError:
+        return False
+
+
+class Listener(Service):
+    """Listens on an endpoint while it runs."""
+
+    _log = Logger()
+
+    def __init__(
+        self, description: str, endpoint: IStreamServerEndpoint, factory: IProtocolFactory
+    ) -> None:
+        """Prepare a listener.
+
+        Args:
+            description: The endpoint string, for messages.
+            endpoint: Where to listen.
+            factory: Makes a protocol for each connection.
+        """
+        self.port: IListeningPort | None = None
+        self._description = description
+        self._endpoint = endpoint
+        self._factory = factory
+
+    def privilegedStartService(self) -> None:
+        """Begin to listen, while twistd may still have the right to low ports.
+
+        Raises:
+            StartError: The address is in use or not to be had.
+        """
+        super().privilegedStartService()
+        # Every endpoint of Twisted's own answers at once. An error must not be left to the log:
+        # the server would go on, with nothing listening.
+        errors: list[BaseException] = []
+        listening = self._endpoint.listen(self._factory)
+        listening.addCallbacks(self._listening, lambda failure: errors.append(failure.value))
+        for error in errors:
+            # Beside CannotListenError there are ports that are none, and Unix sockets in
+            # directories that are not there.
+            if not isinstance(error, (CannotListenError, OSError, OverflowError, ValueError)):
+                raise error
+            reason = error.socketError if isinstance(error, CannotListenError) else error
+            raise StartError(f"cannot listen on {self._description}: {reason}")
+
+    def startService(self) -> None:
+        """Begin to listen, unless that is done already."""
+        if self.port is None:
+            self.privilegedStartService()
+        super().startService()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop to listen; connections stay.
+
+        Returns:
+            Fires when the socket is closed.
+        """
+        super().stopService()
+        port, self.port = self.port, None
+        return succeed(None) if port is None else maybeDeferred(port.stopListening)  # type: ignore[call-overload]  # None or a Deferred
+
+    def _listening(self, port: IListeningPort) -> None:
+        self.port = port
+        self._log.info("listening on {address}", address=port.getHost())
