@@ -1,0 +1,1 @@
+"""The commands: `towerws emit`, `listen`, `replay` and `demo`, one module each."""
