@@ -65,6 +65,7 @@ class FakeClient:
         aborted: Why this side gave the connection up.
         closings: Seconds that each `close` allowed.
         closed: Fires when a `close` is over.
+        lost: Why the connection is over.
     """
 
     def __init__(self, clock: Clock, held: tuple[str, ...] = ()) -> None:
@@ -78,13 +79,13 @@ class FakeClient:
         self.closings: list[float] = []
         self.closed: Deferred[None] = succeed(None)
         self._clock = clock
-        self._lost: AMQPError | None = None
+        self.lost: AMQPError | None = None
         self._waiters: list[Deferred[AMQPError]] = []
 
     def call(self, channel: int, name: str, arguments: dict[str, Any]) -> Deferred[Any]:
         """Take a request, and answer it unless it is held."""
-        if self._lost is not None:
-            return fail(self._lost)
+        if self.lost is not None:
+            return fail(self.lost)
         call = Call(channel, name, arguments, Deferred(self._cancelled))
         self.calls.append(call)
         if name not in self.held:
@@ -143,14 +144,14 @@ class FakeClient:
     def abort(self, reason: str) -> None:
         """See `towerws.amqp.client.Client`."""
         self.aborted.append(reason)
-        if self._lost is None:
+        if self.lost is None:
             self._fail(ConnectionAborted(reason))
             self._clock.callLater(0, self._gone)
 
     def close(self, within: float) -> Deferred[None]:
         """See `towerws.amqp.client.Client`."""
         self.closings.append(within)
-        if self._lost is None:
+        if self.lost is None:
             self._fail(ConnectionAborted("this side closed the connection"))
             self._clock.callLater(0, self._gone)
         return self.closed
@@ -160,16 +161,16 @@ class FakeClient:
         self.abort("a request to the broker was cancelled")
 
     def _fail(self, reason: AMQPError) -> None:
-        self._lost = reason
+        self.lost = reason
         for call in self.calls:
             if not call.answer.called:
                 call.answer.errback(reason)
 
     def _gone(self) -> None:
-        assert self._lost is not None
+        assert self.lost is not None
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            waiter.callback(self._lost)
+            waiter.callback(self.lost)
 
 
 @dataclass

@@ -472,7 +472,7 @@ class DeliveryTests(BridgeCase):
         """Events that come before everything is prepared are delivered and acknowledged."""
         self.client.lose(_LOST)
         self.clock.advance(1)
-        client = self.accept("confirm_select")
+        client = self.accept("basic_consume")
         self._attempt.deliver(delivery(1))
         self.clock.advance(1)
         self.assertEqual(self.connection.messages, [b"{}"])
@@ -493,33 +493,38 @@ class EmitTests(BridgeCase):
     def _refusal(self, emitted: Deferred[Any]) -> str:
         return str(self.failureResultOf(emitted, SourceUnavailable).value)
 
+    def _producer(self) -> FakeClient:
+        """Accept the connection that is opened to publish."""
+        return self.accept()
+
     def test_confirmed(self) -> None:
-        """Answered when the broker has it."""
-        client = self.start()
-        client.confirmation = Deferred()
+        """Answered when the broker has it, by a connection that does nothing else."""
+        consuming = self.start()
         emitted = self.bridge.emit("jobs-1", b'{"a": 1}')
+        client = self._producer()
         self.assertEqual(client.published[0][1:4], ("events", "jobs-1", b'{"a": 1}'))
-        self.assertNoResult(emitted)
-        client.confirmation.callback(None)
+        self.assertEqual(consuming.published, [])
         self.assertEqual(self.successResultOf(emitted), {"confirmed": True})
 
     def test_refused(self) -> None:
         """A refusal of the broker is a sentence."""
-        client = self.start()
+        self.start()
+        emitted = self.bridge.emit("jobs-1", b"{}")
+        client = FakeClient(self.clock)
         client.confirmation = fail(PublishRefused("the broker could not take the message"))
+        self.attempts[-1].outcome.callback(client)
         self.assertEqual(
-            self._refusal(self.bridge.emit("jobs-1", b"{}")),
+            self._refusal(emitted),
             "The broker did not take the event: the broker could not take the message.",
         )
 
-    def test_lost_meanwhile(self) -> None:
-        """The loss of the connection is one, too: nobody knows whether the event arrived."""
-        client = self.start()
-        client.confirmation = Deferred()
-        emitted = self.bridge.emit("jobs-1", b"{}")
-        client.lose(_LOST)
-        client.confirmation.errback(_LOST)
-        self.assertIn("did not take the event", self._refusal(emitted))
+    def test_closed_at_the_end(self) -> None:
+        """The connection that publishes ends with the service."""
+        self.start()
+        self.bridge.emit("jobs-1", b"{}")
+        client = self._producer()
+        self.bridge.stopService()
+        self.assertEqual(client.closings, [CLOSE_WITHIN])
 
     def test_away(self) -> None:
         """Without a broker nothing is accepted, at any stage."""

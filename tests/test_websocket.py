@@ -407,3 +407,21 @@ class ClosingTests(ListenerCase):
             )
         }  # fmt: skip
         self.assertEqual(counted, dict.fromkeys(counted, 1) | {"1012": 0})
+
+    def test_refused_close_is_told(self) -> None:
+        """A client that closes with a code that nobody may send gets ours, and no reset."""
+        self.listener()
+        client = self.subscriber("jobs-1")
+        client.silent = True
+        client.wire.deliver(frame(0x88, struct.pack("!H", 1005)))
+        client.wire.deliver(frame(0x88, b""))
+        client.wire.drain()
+        self.assertEqual(client.wire.taken[0], 0x88)
+        self.assertEqual(struct.unpack("!H", client.wire.taken[2:4]), (1002,))
+        assert client.wire.closed is not None
+        self.assertTrue(client.wire.closed.check(ConnectionDone))
+
+    def test_no_delay(self) -> None:
+        """An event does not wait for the client to acknowledge the one before."""
+        self.listener()
+        self.assertTrue(self.client().wire.no_delay)

@@ -42,7 +42,10 @@ class MemoryTransport(FileDescriptor):
         taken: What the kernel took and the other end has not read yet.
         stalled: True while the kernel takes nothing: the other end does not read.
         closed: Why the connection is over; None while it is there.
+        no_delay: Whether small writes are sent at once.
     """
+
+    no_delay = False
 
     def __init__(self, reactor: MemoryReactorClock, factory: Factory) -> None:
         """Accept a connection."""
@@ -65,6 +68,10 @@ class MemoryTransport(FileDescriptor):
     def getPeer(self) -> IAddress:  # noqa: N802  # Twisted's name
         """Name the client's end."""
         return IPv4Address("TCP", "127.0.0.1", 40_000)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802  # Twisted's name
+        """Send small writes at once, or not."""
+        self.no_delay = enabled
 
     def logPrefix(self) -> str:  # noqa: N802  # Twisted's name
         """Name it in logs."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.application.internet import backoffPolicy
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,6 +16,7 @@ from towerws.amqp.connect import connect
 from towerws.amqp.consumer import Consumer
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
+from towerws.amqp.producer import Producer
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import Hub, SourceUnavailable
 from towerws.core.interests import Interests
@@ -85,6 +86,7 @@ class AMQPBridge(Service):
         self._reactor = reactor
         self._connect = connect
         self._retry_delay = backoffPolicy(settings.retry_at_first, settings.retry_at_most)
+        self._producer = Producer(self._connect_to, url.hosts, settings.exchange, reactor)
         self._interests = Interests()
         self._throttle = Throttle(reactor.seconds)
         self._intake = Intake(hub.has_listeners, metrics, self._throttle)
@@ -119,7 +121,10 @@ class AMQPBridge(Service):
             self._running.cancel()
             self._running = None
         self._unready = "the server stops"
-        return succeed(None) if consumer is None else consumer.client.close(within=CLOSE_WITHIN)
+        closing = [self._producer.close(CLOSE_WITHIN)]
+        if consumer is not None:
+            closing.append(consumer.client.close(within=CLOSE_WITHIN))
+        return gatherResults(closing).addCallback(lambda _: None)
 
     def interest(self, started: Collection[str], ended: Collection[str]) -> None:
         """Bind and unbind groups; see `towerws.core.hub.EventSource`."""
@@ -159,7 +164,7 @@ class AMQPBridge(Service):
         if self._consumer is None or self._unready is not None:
             raise SourceUnavailable(f"The broker is away: {self._unready}.")
         try:
-            await self._consumer.publish(group, payload)
+            await self._producer.publish(group, payload)
         except AMQPError as error:
             raise SourceUnavailable(f"The broker did not take the event: {error}.") from error
         return {"confirmed": True}
@@ -201,13 +206,7 @@ class AMQPBridge(Service):
             )
 
     async def _open(self, host: tuple[str, int]) -> Consumer:
-        client = await self._connect(
-            self._url,
-            host,
-            reactor=self._reactor,
-            on_deliveries=self._delivered,
-            max_body=self._settings.max_event,
-        )
+        client = await self._connect_to(host)
         consumer = Consumer(
             client,
             self._settings.exchange,
@@ -224,6 +223,15 @@ class AMQPBridge(Service):
             raise
         self._in_service(consumer, host)
         return consumer
+
+    def _connect_to(self, host: tuple[str, int]) -> Deferred[Client]:
+        return self._connect(
+            self._url,
+            host,
+            reactor=self._reactor,
+            on_deliveries=self._delivered,
+            max_body=self._settings.max_event,
+        )
 
     def _in_service(self, consumer: Consumer, host: tuple[str, int]) -> None:
         self._unready = None

@@ -38,7 +38,7 @@ class StartTests(ConsumerCase):
     """What is asked of the broker, in which order."""
 
     def test_order(self) -> None:
-        """Exchange, queue, limit, bindings, and only then events; a channel for publishing."""
+        """Exchange, queue, limit, bindings, and only then events."""
         self.successResultOf(self.start("jobs-1", "jobs-2"))
         queue = {"queue": "amq.gen-1"}
         self.assertEqual(
@@ -55,8 +55,6 @@ class StartTests(ConsumerCase):
                 (1, "queue_bind", queue | {"exchange": "events", "routing_key": "jobs-1"}),
                 (1, "queue_bind", queue | {"exchange": "events", "routing_key": "jobs-2"}),
                 (1, "basic_consume", queue),
-                (2, "channel_open", {}),
-                (2, "confirm_select", {}),
             ],
         )
         self.assertEqual(self.bound, ["jobs-1", "jobs-2"])
@@ -95,7 +93,6 @@ class StartTests(ConsumerCase):
             "basic_qos",
             "queue_bind",
             "basic_consume",
-            "confirm_select",
         ):
             self.connect(name)
             started = self.start("jobs-1", "jobs-2")
@@ -105,7 +102,7 @@ class StartTests(ConsumerCase):
 
     def test_cancelled_in_every_phase(self) -> None:
         """A start that is cancelled is that, and the connection ends."""
-        for name in ("channel_open", "queue_declare", "queue_bind", "confirm_select"):
+        for name in ("channel_open", "queue_declare", "queue_bind", "basic_consume"):
             self.connect(name)
             started = self.start("jobs-1", "jobs-2")
             started.cancel()
@@ -222,29 +219,3 @@ class AcknowledgementTests(ConsumerCase):
         self.consumer.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertEqual(self.client.acks, [])
-
-
-class PublishTests(ConsumerCase):
-    """Events published through the connection."""
-
-    def setUp(self) -> None:
-        """Start."""
-        super().setUp()
-        self.successResultOf(self.start())
-
-    def test_publish(self) -> None:
-        """Exchange, routing key, body, type; done when the broker has it."""
-        self.client.confirmation = Deferred()
-        published = self.consumer.publish("jobs-1", b'{"a": 1}')
-        ((channel, exchange, routing_key, body, properties),) = self.client.published
-        self.assertEqual((channel, exchange, routing_key), (2, "events", "jobs-1"))
-        self.assertEqual(body, b'{"a": 1}')
-        self.assertEqual(properties["content_type"], "application/json")
-        self.assertNoResult(published)
-        self.client.confirmation.callback(None)
-        self.successResultOf(published)
-
-    def test_refused(self) -> None:
-        """The client's reason is passed on."""
-        self.client.confirmation = fail(PublishRefused("the broker refused it"))
-        self.failureResultOf(self.consumer.publish("jobs-1", b"{}"), PublishRefused)

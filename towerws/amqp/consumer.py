@@ -1,4 +1,4 @@
-"""A connection put to use: the node's queue, its bindings, what is consumed, and what is published.
+"""A connection put to use: the node's queue, its bindings, and what is consumed.
 
 One topic exchange, durable, shared by all; one queue of this process, exclusive and deleted with
 its connection, bound once for each group that has listeners. RabbitMQ sends a node only what its
@@ -17,8 +17,7 @@ from towerws.amqp.client import Client
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
 
-_CONSUME_CHANNEL = 1
-_PUBLISH_CHANNEL = 2
+_CHANNEL = 1
 
 #: Seconds after which consumed events are acknowledged although few of them are.
 ACK_DELAY = 0.05
@@ -76,7 +75,7 @@ class Consumer:
         Raises:
             AMQPError: The broker refused something, or the connection was lost.
         """
-        channel = await self.client.open_channel(_CONSUME_CHANNEL)
+        channel = await self.client.open_channel(_CHANNEL)
         await channel.exchange_declare(exchange=self._exchange, type="topic", durable=True)
         declared = await channel.queue_declare(queue="", exclusive=True, auto_delete=True)
         await channel.basic_qos(prefetch_count=self._prefetch)
@@ -87,8 +86,6 @@ class Consumer:
         except FirstError as error:
             error.subFailure.raiseException()
         await channel.basic_consume(queue=self._queue)
-        publishing = await self.client.open_channel(_PUBLISH_CHANNEL)
-        await publishing.confirm_select()
 
     def bind(self, names: Iterable[str]) -> None:
         """Ask for the events of groups; nothing before there is a queue.
@@ -126,24 +123,6 @@ class Consumer:
         elif self._ack_call is None:
             self._ack_call = self._clock.callLater(ACK_DELAY, self._send_ack)
 
-    def publish(self, group: str, payload: bytes) -> Deferred[None]:
-        """Publish an event and wait for the broker's confirmation.
-
-        Args:
-            group: The group's name.
-            payload: A JSON object in UTF-8.
-
-        Returns:
-            Fires when the broker has taken it; fails with `AMQPError`.
-        """
-        return self.client.publish(
-            _PUBLISH_CHANNEL,
-            self._exchange,
-            group,
-            payload,
-            {"content_type": "application/json", "delivery_mode": 1},
-        )
-
     def stop(self) -> None:
         """Forget what is still to be acknowledged: the connection is gone."""
         if self._ack_call is not None:
@@ -155,7 +134,7 @@ class Consumer:
             self._ack_call.cancel()
         self._ack_call = None
         self._unacknowledged = 0
-        self.client.ack(_CONSUME_CHANNEL, self._last_tag, multiple=True)
+        self.client.ack(_CHANNEL, self._last_tag, multiple=True)
 
     def _bind(self, name: str) -> Deferred[None]:
         self.bound.discard(name)

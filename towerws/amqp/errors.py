@@ -96,6 +96,10 @@ class PublishOverflow(PublishError):
     """Too many messages, or bytes of them, wait for the broker's confirmation."""
 
 
+class PublishTimeout(PublishError):
+    """The broker did not confirm the message in time; it may have it or not."""
+
+
 class PublishBlocked(PublishError):
     """The broker takes no messages for now (``connection.blocked``: memory or disk alarm)."""
 
