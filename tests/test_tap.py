@@ -21,10 +21,11 @@ from tests.websocket_pair import MemoryClient
 from towerws.amqp_bridge import AMQPBridge
 from towerws.auth.anonymous import Anonymous
 from towerws.embedded import EmbeddedSource
-from towerws.factory import CLOSE_TIMEOUT, ClientFactory, Settings
+from towerws.factory import ClientFactory, Settings
 from towerws.listening import Listener, StartError
 from towerws.operations import OperationsSite
 from towerws.tap import Options, Server, makeService
+from towerws.websocket import CLOSE_TIMEOUT
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SUBSCRIBE = '{"groups": {"jobs": [1]}}'

@@ -3,13 +3,13 @@
 import gc
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, delivery
 from towerws.amqp.consumer import ACK_DELAY, Consumer
-from towerws.amqp.errors import AMQPError, ConnectionLost, PublishRefused
+from towerws.amqp.errors import AMQPError, ConnectionLost
 
 _LOST = ConnectionLost("the connection to the broker failed: it burns")
 
