@@ -1,0 +1,137 @@
+# towerws: `make run` to see it work, `make test` to see that it does. `make help` lists the rest.
+
+PYTHON ?= python3
+TRIAL_FLAGS ?= --reporter=text
+
+VENV := .venv
+LOWEST := .venv-lowest
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+# -b warns of comparing bytes with str: a bug, in a program that is given both
+PYTHON_B := $(BIN)/python -b
+TRIAL := -m twisted.trial $(TRIAL_FLAGS)
+UNIT_TESTS = $(subst /,.,$(basename $(shell find tests -name 'test_*.py' \
+	-not -path 'tests/integration/*' | LC_ALL=C sort)))
+RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run demo test unit unit-lowest lint ruff format-check mypy layering coverage \
+	coverage-all coverage-core check format rabbitmq clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+# --- to see it ------------------------------------------------------------------------------
+
+run: $(VENV)/installed ## start the server and play a recorded job to it in a loop (Ctrl-C ends)
+	@$(BIN)/python -m towerws demo --forever
+
+demo: $(VENV)/installed ## server, listener and a recorded job in one go; ends by itself
+	@$(BIN)/python -m towerws demo
+
+# --- to test it -----------------------------------------------------------------------------
+
+test: $(VENV)/installed-test rabbitmq ## run every test, under coverage
+	@rm -f .coverage .coverage.*
+	@$(PYTHON_B) -m coverage run $(TRIAL) tests
+
+unit: $(VENV)/installed-test ## run the tests that need no broker and no server
+	@$(PYTHON_B) $(TRIAL) $(UNIT_TESTS)
+
+coverage: coverage-all coverage-core ## after make test: what it covered, and whether it is enough
+
+coverage-all: .coverage
+	@$(BIN)/python -m coverage report --fail-under=92
+
+coverage-core: .coverage
+	@$(BIN)/python -m coverage report --fail-under=100 --include='towerws/core/*'
+
+# make test removes it, and each process that ran leaves its own part
+.coverage:
+	@$(BIN)/python -m coverage combine --quiet
+
+unit-lowest: $(LOWEST)/installed ## the same with the oldest Twisted, Autobahn ... that setup.cfg allows
+	@$(LOWEST)/bin/python -b $(TRIAL) $(UNIT_TESTS)
+
+lint: ruff format-check mypy layering ## everything that reads the sources
+
+ruff: $(VENV)/installed-lint
+	@$(BIN)/ruff check .
+
+format-check: $(VENV)/installed-lint
+	@$(BIN)/ruff format --check .
+
+mypy: $(VENV)/installed-lint $(VENV)/installed-test
+	@$(BIN)/mypy
+
+layering: $(BIN)/python
+	@$(BIN)/python -m tools.layering
+
+check: lint test coverage ## what CI checks
+
+format: $(VENV)/installed-lint ## format the sources and sort the imports
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+clean: ## remove what make made
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info _trial_temp* .coverage .coverage.* \
+		.mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f twisted/plugins/dropin.cache
+
+# --- the environment ------------------------------------------------------------------------
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no '$(PYTHON)' here; towerws needs" \
+		"Python 3.11 or newer. On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "towerws needs" \
+		"Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V). If a newer one is installed" \
+		"under another name, say so: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual" \
+		"environments here. On Debian or Ubuntu: apt-get install" \
+		"$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; \
+		exit 1; }
+	@echo "Making a virtual environment in $(VENV) (once)"
+	@$(PYTHON) -m venv --clear $(VENV) && $(PIP_INSTALL) --upgrade pip || \
+		{ rm -rf $(VENV); exit 1; }
+
+# A stamp is older than the metadata when something may have to be installed anew.
+$(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing towerws and what it needs into $(VENV) (once, about half a minute)"
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-test: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing towerws and what its tests need into $(VENV) (once, about a minute)"
+	@$(PIP_INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-lint: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing ruff and mypy into $(VENV) (once)"
+	@$(PIP_INSTALL) --editable '.[lint]'
+	@touch $@
+
+# Each lower bound of install_requires as an exact version, then the tests' own needs.
+$(LOWEST)/installed: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing towerws with the lowest versions it allows into $(LOWEST) (once)"
+	@$(BIN)/python -m venv --clear $(LOWEST)
+	@$(BIN)/python -m tools.lowest >$(LOWEST)/constraints.txt
+	@$(BIN)/python -m pip --python $(LOWEST)/bin/python install -qq \
+		--constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	@touch $@
+
+rabbitmq:
+	@if [ -x $(RABBITMQ) ] || command -v rabbitmq-server >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing rabbitmq-server with apt-get (once); Debian may start it as a service," \
+			"which the tests leave alone: they start nodes of their own"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends rabbitmq-server >/dev/null; \
+	else \
+		echo "The tests start a private RabbitMQ node, and rabbitmq-server is not installed." \
+			"On Debian or Ubuntu: sudo apt-get install rabbitmq-server." \
+			"(make unit runs the tests that need none.)" >&2; exit 1; \
+	fi
