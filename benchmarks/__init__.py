@@ -1,0 +1,1 @@
+"""Measurements; none of them is a test. docs/performance.md says what they found."""
