@@ -40,6 +40,11 @@ class SessionTestCase(SynchronousTestCase):
         self.hub = Hub(self.metrics)
         self.hub.attach(self.source)
         self.counters = SessionCounters(self.metrics)
+        self.now = 0.0
+
+    def seconds(self) -> float:
+        """Tell the time."""
+        return self.now
 
     def connect(
         self,
@@ -51,7 +56,9 @@ class SessionTestCase(SynchronousTestCase):
         """Connect a client and take its greeting away."""
         client = FakeClient(budget=budget)
         limits = limits or Limits()
-        client.session = Session(client, identity, self.hub, limits, self.counters)
+        client.session = Session(
+            client, identity, self.hub, limits, self.counters, seconds=self.seconds
+        )
         client.session.start()
         if identity is not None:
             self.assertEqual(client.take_frames(), [{"accept": True, "user": identity.user}])
@@ -84,7 +91,9 @@ class StartTests(SessionTestCase):
         """protocol.md, profile awx, row "server, first frame": the user's id, whatever it is."""
         for user in (7, "alice", None):
             client = FakeClient()
-            session = Session(client, FakeIdentity(user), self.hub, Limits(), self.counters)
+            session = Session(
+                client, FakeIdentity(user), self.hub, Limits(), self.counters, seconds=self.seconds
+            )
             self.assertEqual(client.frames, [])
             session.start()
             self.assertEqual(client.frames, [{"accept": True, "user": user}])
@@ -533,7 +542,7 @@ class LimitTests(SessionTestCase):
     def test_closed_with_frames_waiting(self) -> None:
         """One that is closed for sending too fast gets no answers any more."""
         identity = FakeIdentity(is_prompt=False)
-        client = self.connect(identity, limits=Limits(pending=1, strikes=2))
+        client = self.connect(identity, limits=Limits(burst=2, strikes=2))
         for _ in range(4):
             self.ask(client, {"a": [1]})
         self.assertEqual(len(client.take_frames()), 2)
@@ -552,7 +561,35 @@ class LimitTests(SessionTestCase):
 
     def test_defaults(self) -> None:
         """The limits unless told otherwise."""
-        self.assertEqual(Limits(), Limits(groups=1000, pending=16, strikes=10))
+        self.assertEqual(Limits(), Limits(groups=1000, pending=16, rate=20, burst=200, strikes=10))
+
+    def test_patience_is_no_strike(self) -> None:
+        """protocol.md: connections stay open while the broker is away, whatever waits for it."""
+        self.source.is_prompt = False
+        client = self.connect(FakeIdentity(), limits=Limits(pending=2, strikes=2))
+        for number in range(20):
+            self.ask(client, {"a": [number]})
+        self.assertEqual(
+            client.take_frames(), [{"error": "more than 2 frames wait for their answer"}] * 17
+        )
+        self.assertEqual(client.closes, [])
+        self.assertEqual(self.counters.over_limit.value, 17)
+
+    def test_rate(self) -> None:
+        """protocol.md: over the rate limit an error, and Close 1008 when it persists."""
+        client = self.connect(FakeIdentity(), limits=Limits(rate=2, burst=3, strikes=3))
+        for payload in (b"{}", b"nonsense", b'{"groups": {"a": [1]}}'):
+            self.receive(client, payload)
+        client.take_frames()
+        self.receive(client, b"{}")
+        self.assertEqual(client.take_frames(), [{"error": "more than 2 frames a second"}])
+        self.now += 0.5
+        self.receive(client, b"{}")
+        self.assertEqual(client.take_frames(), [])
+        for _ in range(2):
+            self.assertEqual(client.closes, [])
+            self.receive(client, b"{}")
+        self.assertEqual([code for code, _ in client.closes], [wire.CloseCode.POLICY])
 
 
 class EndTests(SessionTestCase):

@@ -16,6 +16,7 @@ from towerws.core import wire
 from towerws.core.groups import Group
 from towerws.core.hub import Connection, Hub
 from towerws.core.metrics import Metrics
+from towerws.core.rate import TokenBucket
 from towerws.core.subscriptions import Change
 
 
@@ -66,11 +67,16 @@ class Limits:
             dashboard of a hundred jobs has a hundred.
         pending: Messages that may wait for their turn. A person who changes pages while an
             access check takes its time makes a handful.
-        strikes: How often in a row a client may go over the limits before it is closed.
+        rate: Messages per second in the long run. A person who hurries through pages makes two.
+        burst: Messages at once.
+        strikes: How often in a row a client may ask for too many groups, or too often, before it
+            is closed.
     """
 
     groups: int = 1000
     pending: int = 16
+    rate: int = 20
+    burst: int = 200
     strikes: int = 10
 
 
@@ -98,8 +104,8 @@ class Session:
     """The protocol state of one connected client."""
 
     __slots__ = (
-        "_busy", "_client", "_counters", "_ended", "_hub", "_identity", "_limits", "_promised",
-        "_strikes", "_waiting",
+        "_bucket", "_busy", "_client", "_counters", "_ended", "_hub", "_identity", "_limits",
+        "_promised", "_seconds", "_strikes", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +115,8 @@ class Session:
         hub: Hub,
         limits: Limits,
         counters: SessionCounters,
+        *,
+        seconds: Callable[[], float],
     ) -> None:
         """Prepare a session; nothing happens before `start`.
 
@@ -118,12 +126,15 @@ class Session:
             hub: Takes the subscriptions.
             limits: How much the client may ask for.
             counters: Count what became of its messages.
+            seconds: The clock.
         """
         self._client = client
         self._identity = identity
         self._hub = hub
         self._limits = limits
         self._counters = counters
+        self._seconds = seconds
+        self._bucket = TokenBucket(limits.rate, limits.burst, seconds())
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._busy = False
         self._ended = False
@@ -147,11 +158,16 @@ class Session:
         """
         if self._ended:
             return
-        if len(self._waiting) >= self._limits.pending:
-            self._over_limit(f"more than {self._limits.pending} frames wait for their answer")
-            return
-        self._waiting.append((payload, is_binary))
-        self._advance()
+        if not self._bucket.take(self._seconds()):
+            self._over_limit(f"more than {self._limits.rate} frames a second")
+        elif len(self._waiting) >= self._limits.pending:
+            # No strike: that answers take long may be the broker's fault, not the client's.
+            self._counters.over_limit.add()
+            sentence = f"more than {self._limits.pending} frames wait for their answer"
+            self._client.send(wire.error(sentence))
+        else:
+            self._waiting.append((payload, is_binary))
+            self._advance()
 
     def gap(self) -> None:
         """Take note that events may have been missed.
@@ -196,6 +212,7 @@ class Session:
     def _checked(self, groups: Sequence[Group], denied: Collection[Group]) -> None:
         if self._ended:
             return
+        denied = set(denied)
         for group in groups:
             if group in denied:
                 self._counters.denied.add()
