@@ -237,6 +237,23 @@ class EmitTests(SiteCase):
         channel.dataReceived(b"0\r\n\r\n")
         self.assertEqual(Response(transport.value()).status, 413)
 
+    def test_refused_bodies_are_not_kept(self) -> None:
+        """What is refused for its headers costs no memory, and no parsing of forms."""
+        for line in (
+            b"Content-Type: application/x-www-form-urlencoded",
+            b"Content-Type: multipart/form-data",
+            b"Content-Type: application/json\r\nOrigin: http://evil.example",
+        ):
+            head = b"POST /emit/jobs-1 HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 800\r\n\r\n"
+            transport = self.send(head % line)
+            channel = self.channels[-1]._channel
+            channel.dataReceived(b"a&" * 300)
+            (request,) = channel.requests
+            self.assertEqual(request.content.getvalue(), b"")
+            channel.dataReceived(b"a&" * 100)
+            self.assertIn(Response(transport.value()).status, (403, 415))
+            self.assertEqual(request.args, {})
+
     def test_groups(self) -> None:
         """Names outside the grammar are refused, however they are spelled in the path."""
         for path, part in (

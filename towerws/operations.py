@@ -11,11 +11,9 @@ default.
 Whatever is refused is answered with a JSON object ``{"error": "<one sentence>"}``.
 """
 
-import hmac
 import json
 from http import HTTPStatus
-from io import BytesIO
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,6 +21,13 @@ from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
+from towerws.admission import (
+    BoundedBody,
+    Refusal,
+    check_headers,
+    require_method,
+    require_token,
+)
 from towerws.core import payload
 from towerws.core.groups import describe_bad_name, is_group_name
 from towerws.core.hub import SourceUnavailable
@@ -51,28 +56,13 @@ class Emitter(Protocol):
         """Give the reason why no events flow at the moment, None if they do."""
 
 
-class Refusal(Exception):
-    """A request that is refused.
+class OperationsSite(Site):
+    """The site, with a bound on what a request may hold in memory.
 
     Attributes:
-        status: The HTTP status.
-        sentence: Why, for people.
+        token: What callers must send as ``Authorization: Bearer``; None asks for nothing.
+        max_event: The largest payload, in bytes.
     """
-
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
-        """Refuse.
-
-        Args:
-            status: The HTTP status.
-            sentence: Why, for people.
-        """
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
-
-
-class OperationsSite(Site):
-    """The site, with a bound on what a request may hold in memory."""
 
     def __init__(
         self, emitter: Emitter, metrics: Metrics, *, token: str | None, max_event: int
@@ -90,32 +80,32 @@ class OperationsSite(Site):
         root.putChild(b"health", _Health())
         root.putChild(b"ready", _Ready(emitter))
         root.putChild(b"metrics", _Metrics(metrics, token))
-        super().__init__(root, timeout=IDLE_TIMEOUT)
+        super().__init__(root, requestFactory=_BoundedRequest, timeout=IDLE_TIMEOUT)
         self.displayTracebacks = False
         self.noisy = False
-        self._max_body = max_event
-
-    def getContentFile(self, length: int | None) -> BytesIO:
-        """Give Twisted a file for a request's body.
-
-        Args:
-            length: As announced, None for a chunked body.
-        """
-        return _BoundedBody(self._max_body)
+        self.token = token
+        self.max_event = max_event
 
     def log(self, request: http.Request) -> None:
         """Log no requests: emits are as frequent as events."""
 
 
-class _BoundedBody(BytesIO):
-    """A request's body, of which only so much is kept that its excess shows."""
+class _BoundedRequest(Request):
+    """A request of whose body only so much is kept as may be needed.
 
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
+    Of one that is refused for its headers nothing is: it must cost no memory, and no time of
+    Twisted's, which parses forms whoever sends them.
+    """
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # Twisted writes bytes
-        return super().write(data[: max(0, self._limit + 1 - self.tell())])
+    def gotLength(self, length: int | None) -> None:
+        site = cast(OperationsSite, self.channel.site)  # type: ignore[attr-defined]  # set later
+        try:
+            check_headers(self.requestHeaders, site.token)
+        except Refusal:
+            self.content = BoundedBody(0)
+        else:
+            # One byte more shows that it is too large.
+            self.content = BoundedBody(site.max_event + 1)
 
 
 class _JSONResource(Resource):
@@ -125,6 +115,8 @@ class _JSONResource(Resource):
     _log = Logger()
 
     def render(self, request: Request) -> bytes | int:
+        # No "Server": who asks for it is looking for a version with a known hole.
+        request.responseHeaders.removeHeader(b"server")
         request.setHeader(b"cache-control", b"no-store")
         request.setHeader(b"x-content-type-options", b"nosniff")
         try:
@@ -154,7 +146,7 @@ class _NotFound(_JSONResource):
 
 class _Health(_JSONResource):
     def respond(self, request: Request) -> bytes:
-        _require_method(request, b"GET")
+        require_method(request, b"GET")
         return _answer(request, HTTPStatus.OK, {"healthy": True})
 
 
@@ -164,7 +156,7 @@ class _Ready(_JSONResource):
         self._emitter = emitter
 
     def respond(self, request: Request) -> bytes:
-        _require_method(request, b"GET")
+        require_method(request, b"GET")
         reason = self._emitter.unready()
         if reason is None:
             return _answer(request, HTTPStatus.OK, {"ready": True})
@@ -178,8 +170,8 @@ class _Metrics(_JSONResource):
         self._token = token
 
     def respond(self, request: Request) -> bytes:
-        _require_method(request, b"GET")
-        _require_token(request, self._token)
+        require_method(request, b"GET")
+        require_token(request.requestHeaders, self._token)
         request.setHeader(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
         return self._metrics.render().encode()
 
@@ -229,17 +221,8 @@ class _Emit(_JSONResource):
             request.finish()
 
     def _event(self, request: Request) -> tuple[str, bytes]:
-        # A page of another site could make a browser on this machine post here; no publisher is
-        # a page, so whatever names an origin is refused.
-        if request.requestHeaders.hasHeader(b"origin"):
-            raise Refusal(HTTPStatus.FORBIDDEN, "Web pages may not emit events.")
-        _require_token(request, self._token)
-        _require_method(request, b"POST")
-        content_type = request.requestHeaders.getRawHeaders(b"content-type", [b""])[0]
-        if content_type.split(b";")[0].strip().lower() != b"application/json":
-            raise Refusal(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The content type must be application/json."
-            )
+        require_method(request, b"POST")
+        check_headers(request.requestHeaders, self._token)
         assert request.content is not None, "Twisted renders a request when its body is there"
         body = request.content.read()
         if len(body) > self._max_event:
@@ -255,21 +238,6 @@ class _Emit(_JSONResource):
         except payload.PayloadError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, _sentence(str(error))) from None
         return group, body
-
-
-def _require_method(request: Request, method: bytes) -> None:
-    # Twisted turns HEAD into GET only for resources that dispatch by method.
-    if request.method != method and not (method == b"GET" and request.method == b"HEAD"):
-        request.setHeader(b"allow", method)
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {method.decode()} is allowed here.")
-
-
-def _require_token(request: Request, token: str | None) -> None:
-    if token is None:
-        return
-    given = request.requestHeaders.getRawHeaders(b"authorization", [b""])[0]
-    if not hmac.compare_digest(given, b"Bearer " + token.encode()):
-        raise Refusal(HTTPStatus.FORBIDDEN, "The bearer token is missing or wrong.")
 
 
 def _answer(request: Request, status: HTTPStatus, answer: dict[str, object]) -> bytes:
