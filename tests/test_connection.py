@@ -11,6 +11,7 @@ from towerws.connection import ClientConnection
 from towerws.core.event import Event, Variant, encode
 from towerws.core.metrics import Counter
 from towerws.core.outbox import Outbox
+from towerws.core.session import Limits
 from towerws.core.wire import CloseCode
 
 
@@ -114,7 +115,7 @@ class SlowReaderTests(ListenerCase):
     def setUp(self) -> None:
         """Connect one client that reads and one that does not."""
         super().setUp()
-        self.listener(max_outbox=self._BUDGET)
+        self.listener(max_outbox=self._BUDGET, limits=Limits(rate=1_000_000, burst=1_000_000))
         self.reader = self.subscriber("jobs-1")
         self.sluggard = self.subscriber("jobs-1", "jobs-2")
         self.sluggard.wire.stalled = True

@@ -49,9 +49,9 @@ _NOT_IN_CORE = (
 )
 
 _SHELLS = (
-    "towerws.amqp towerws.amqp_bridge towerws.auth towerws.compression towerws.connection "
-    "towerws.embedded towerws.factory towerws.handshake towerws.intake towerws.listening "
-    "towerws.notify towerws.operations towerws.websocket"
+    "towerws.admission towerws.amqp towerws.amqp_bridge towerws.auth towerws.compression "
+    "towerws.connection towerws.embedded towerws.factory towerws.handshake towerws.identity "
+    "towerws.intake towerws.listening towerws.notify towerws.operations towerws.websocket"
 )
 
 # What twisted[tls] brings and names in its own interfaces: contexts, and reasons for a loss.
@@ -62,6 +62,7 @@ MAP: Mapping[str, Place] = {
     "towerws": _place(),
     "towerws.core": _place("towerws.core", barred=_NOT_IN_CORE),
     # shells: one kind of I/O each, over the core; none knows another but where it is named
+    "towerws.admission": _place(third_party="twisted"),
     "towerws.amqp": _place("towerws towerws.amqp towerws.core", f"twisted txamqp zope {_TLS}"),
     "towerws.amqp_bridge": _place("towerws.amqp towerws.core towerws.intake", "twisted zope"),
     "towerws.auth": _place("towerws.auth towerws.core", "autobahn twisted zope"),
@@ -73,12 +74,14 @@ MAP: Mapping[str, Place] = {
         "autobahn twisted",
     ),
     "towerws.handshake": _place("towerws.core", "autobahn twisted"),
+    "towerws.identity": _place("towerws.core", "twisted"),
     "towerws.intake": _place("towerws.amqp towerws.core", "twisted"),
     "towerws.listening": _place(third_party="twisted zope"),
     "towerws.notify": _place("towerws.core towerws.notify", "pika"),
-    "towerws.operations": _place("towerws.core", "twisted zope"),
+    "towerws.operations": _place("towerws.admission towerws.core", "twisted zope"),
     "towerws.websocket": _place(
-        "towerws.compression towerws.connection towerws.core towerws.factory towerws.handshake",
+        "towerws.compression towerws.connection towerws.core towerws.factory towerws.handshake "
+        "towerws.identity",
         "autobahn twisted zope",
     ),
     # composition: the only places where everything meets

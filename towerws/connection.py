@@ -4,7 +4,6 @@ Here and nowhere else bytes leave for a client. Autobahn's own ``sendMessage`` i
 frames, compresses and logs for every connection what is the same for all of them.
 """
 
-from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IPushProducer, ITransport
@@ -12,13 +11,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from towerws.core.event import Variant, encode
-from towerws.core.groups import Group
 from towerws.core.metrics import Counter
 from towerws.core.outbox import Outbox
 from towerws.core.wire import CloseCode
 
 if TYPE_CHECKING:
-    from towerws.core.session import Identity, Session
+    from towerws.core.session import Session
 
 #: First byte of a Pong frame (RFC 6455, section 5.2).
 _FIN_PONG = 0x8A
@@ -35,36 +33,6 @@ class Websocket(Protocol):
 
     def send_close_soon(self, code: int, reason: str) -> None:
         """Begin the closing handshake within some seconds."""
-
-
-class GuardedIdentity:
-    """An identity whose faults cost its own connection, and not whoever happens to call.
-
-    A session asks for access also while the source tells it of a subscription: what a plugin
-    raises there would come out in the middle of the source, and of other clients' affairs.
-    """
-
-    def __init__(self, identity: "Identity", guard: Callable[[Callable[[], None]], None]) -> None:
-        """Stand for an identity.
-
-        Args:
-            identity: What the authenticator gave.
-            guard: Runs a step of the session, and ends the connection if it fails.
-        """
-        self.user = identity.user
-        self.csrf_token = identity.csrf_token
-        self._identity = identity
-        self._guard = guard
-
-    def check_access(
-        self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]
-    ) -> None:
-        """Find out which groups the user may not hear; see `towerws.core.session.Identity`."""
-
-        def guarded_answer(denied: Collection[Group]) -> None:
-            self._guard(lambda: answer(denied))
-
-        self._guard(lambda: self._identity.check_access(groups, guarded_answer))
 
 
 @implementer(IPushProducer)

@@ -20,11 +20,12 @@ from twisted.python.failure import Failure
 
 from towerws import handshake
 from towerws.compression import negotiable
-from towerws.connection import ClientConnection, GuardedIdentity
+from towerws.connection import ClientConnection
 from towerws.core.event import Variant
 from towerws.core.outbox import Outbox
 from towerws.core.session import Identity, Session
 from towerws.core.wire import CloseCode
+from towerws.identity import GuardedIdentity
 
 if TYPE_CHECKING:
     from towerws.factory import ClientFactory
@@ -52,7 +53,7 @@ class ClientProtocol(WebSocketServerProtocol):
 
     _connection: ClientConnection | None = None
     _authentication: Deferred[Identity | None] | None = None
-    _identity: Identity | None = None
+    _identity: GuardedIdentity | None = None
     _closing_soon: IDelayedCall | None = None
     _last_resort: IDelayedCall | None = None
     _timed_out = False
@@ -103,7 +104,7 @@ class ClientProtocol(WebSocketServerProtocol):
         work = maybeDeferred(self.factory.authenticator.authenticate, request)
         work.chainDeferred(answer)
         try:
-            self._identity = await answer
+            identity = await answer
         except (defer.TimeoutError, CancelledError):
             work.cancel()
             raise handshake.denied(
@@ -120,6 +121,8 @@ class ClientProtocol(WebSocketServerProtocol):
             # The client left meanwhile. Autobahn would open the connection all the same, and
             # never close it again.
             raise handshake.denied(HTTPStatus.REQUEST_TIMEOUT, "The client is gone.")
+        if identity is not None:
+            self._identity = GuardedIdentity(identity, self._guard, self.factory.clock)
 
     def onOpen(self) -> None:
         """Begin the session."""
@@ -134,10 +137,11 @@ class ClientProtocol(WebSocketServerProtocol):
         )
         connection.session = Session(
             connection,
-            None if self._identity is None else GuardedIdentity(self._identity, self._guard),
+            self._identity,
             factory.hub,
             factory.settings.limits,
             factory.session_counters,
+            seconds=factory.clock.seconds,
         )
         self._connection = connection
         self.transport.registerProducer(connection, True)
@@ -181,6 +185,8 @@ class ClientProtocol(WebSocketServerProtocol):
         super().connectionLost(reason)
         if self._authentication is not None:
             self._authentication.cancel()
+        if self._identity is not None:
+            self._identity.forget()
         for call in (self._closing_soon, self._last_resort):
             if call is not None and call.active():
                 call.cancel()
