@@ -1,6 +1,7 @@
 """Processes and a listener that end together."""
 
 import io
+import signal
 import socket
 import sys
 from contextlib import closing
@@ -74,6 +75,14 @@ class StageTests(SynchronousTestCase):
         process.end(1)
         error = self.failureResultOf(waiting, CommandError).value
         self.assertEqual(str(error), "the server ended with status 1: port in use\\x1b[2J")
+
+    def test_process_interrupted(self) -> None:
+        """A terminal sends Ctrl-C to all its processes: who ends of it is not in trouble."""
+        self.start("server").end(signal=signal.SIGINT)
+        self.failureResultOf(self.wait_for(Deferred()), CancelledError)
+        self.setUp()
+        self.start("replay").end(130)
+        self.failureResultOf(self.wait_for(Deferred()), CancelledError)
 
     def test_process_ended_before(self) -> None:
         """Trouble is not forgotten when nobody waits; the first counts."""

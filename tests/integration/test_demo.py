@@ -79,7 +79,7 @@ class DemoTests(CommandCase):
         self.assertEqual(status, 0)
         self.assertEqual(len(stdout.splitlines()), 5)
         demo.interrupt()
-        self.assertEqual(demo.wait(), 0)
+        self.assertEqual(demo.wait(), 0, demo.stderr)
         self.assertNotIn("Traceback", demo.stderr)
         self.assertTrue(all(map(is_free, DEFAULT_PORTS)))
 

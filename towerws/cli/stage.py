@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from signal import SIGINT
 from typing import Any, TypeVar, cast
 
 from twisted.internet import defer
@@ -18,7 +19,7 @@ from twisted.python.failure import Failure
 
 from towerws.cli.child import Child
 from towerws.cli.client import Audience, Refused, Subscription
-from towerws.cli.errors import CommandError
+from towerws.cli.errors import INTERRUPTED, CommandError
 from towerws.cli.listener import Listener
 from towerws.cli.render import neutralise
 from towerws.cli.target import Target
@@ -77,7 +78,10 @@ class Stage:
         child.start(self._reactor, *arguments)
 
         def ended(status: int) -> None:
-            if lasts or status != 0:
+            if status in (-SIGINT, INTERRUPTED):
+                # A terminal's Ctrl-C goes to all its processes; this one was the fastest to end.
+                self._fail(Failure(CancelledError()))
+            elif lasts or status != 0:
                 last_words = child.lines[-1].decode(errors="replace") if child.lines else "no word"
                 sentence = f"the {name} ended with status {status}: {neutralise(last_words)}"
                 self._fail(Failure(CommandError(sentence)))
