@@ -44,6 +44,7 @@ class DefaultTests(SynchronousTestCase):
                 "max-groups": settings.limits.groups,
                 "max-message": settings.max_message,
                 "max-outbox": settings.max_outbox,
+                "max-rate": settings.limits.rate,
                 "max-event": bridge.max_event,
                 "token-file": None,
                 "token": None,
@@ -69,6 +70,7 @@ class OptionTests(SynchronousTestCase):
             ("max-groups", (1, 1 << 31)),
             ("max-message", (128, 1 << 31)),
             ("max-outbox", (1, 1 << 31)),
+            ("max-rate", (1, 1 << 31)),
             ("max-event", (1, 1 << 31)),
         ):
             for number in numbers:
@@ -199,9 +201,13 @@ class MistakeTests(SynchronousTestCase):
         self.assertIn("No such file", self._mistake("--token-file=/nonexistent"))
         path = Path(self.mktemp())
         path.write_bytes(b"\n")
-        self.assertIn("it is empty", self._mistake(f"--token-file={path}"))
+        self.assertIn("printable ASCII", self._mistake(f"--token-file={path}"))
         path.write_bytes(b"t\xff")
-        self.assertIn("it is not ASCII", self._mistake(f"--token-file={path}"))
+        self.assertIn("it is not text", self._mistake(f"--token-file={path}"))
+        for token in ("t t", "t\x00", "tö"):
+            path.write_text(token, encoding="utf-8")
+            self.assertIn("printable ASCII", self._mistake(f"--token-file={path}"))
+            self.assertIn("printable ASCII", self._mistake(TOWERWS_TOKEN=token))
         self.assertIn("directory", self._mistake("--token-file=."))
 
     def test_broker(self) -> None:

@@ -104,7 +104,7 @@ class TreeTests(TapCase):
         self.assertEqual(settings.limits.groups, 44)
         server.startService()
         site: Any = self.reactor.tcpServers[1][1]
-        self.assertEqual(site._max_body, 555)
+        self.assertEqual(site.max_event, 555)
         self.assertEqual(site.resource.children[b"emit"]._token, "t")
         self.assertEqual(site.resource.children[b"emit"]._max_event, 555)
 

@@ -83,7 +83,7 @@ class ClientFactory(WebSocketServerFactory):
             metrics: Where things are counted.
             clock: The reactor. Autobahn's own timers use the global one.
         """
-        # No "Server" header: who asks for it is looking for a version with a hole.
+        # No "Server" header: who asks for it is looking for a version with a known hole.
         super().__init__(server="", reactor=clock)
         self.hub = hub
         self.authenticator = authenticator

@@ -45,6 +45,14 @@ def _exchange(text: str) -> str:
     return text
 
 
+def _token(text: str, where: str) -> str:
+    # Secrets often come with a line end, which no header can carry.
+    token = text.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise usage.UsageError(f"{where}: a token has printable ASCII characters and no spaces")
+    return token
+
+
 def _named(option: str, coerce: Callable[[str], Any]) -> Callable[[str], Any]:
     def coerce_named(text: str) -> Any:
         try:
@@ -117,6 +125,13 @@ class Options(usage.Options):
             _DEFAULTS.limits.groups,
             "Groups of one client.",
             _named("max-groups", _between(1)),
+        ],
+        [
+            "max-rate",
+            None,
+            _DEFAULTS.limits.rate,
+            "Messages of one client per second, in the long run.",
+            _named("max-rate", _between(1)),
         ],
         [
             "max-message",
@@ -234,12 +249,11 @@ class Options(usage.Options):
     def _token(self) -> str | None:
         path = self["token-file"]
         if path is None:
-            return self._environment.get("TOWERWS_TOKEN") or None
+            text = self._environment.get("TOWERWS_TOKEN")
+            return _token(text, "TOWERWS_TOKEN") if text else None
         try:
-            token = Path(path).read_text(encoding="ascii").strip()
+            text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not ASCII"
+            reason = getattr(error, "strerror", None) or "it is not text"
             raise usage.UsageError(f"--token-file {path}: {reason}") from None
-        if not token:
-            raise usage.UsageError(f"--token-file {path}: it is empty")
-        return token
+        return _token(text, f"--token-file {path}")

@@ -127,7 +127,7 @@ def _settings(options: Options) -> Settings:
         max_connections=options["max-connections"],
         max_message=options["max-message"],
         max_outbox=options["max-outbox"],
-        limits=Limits(groups=options["max-groups"]),
+        limits=Limits(groups=options["max-groups"], rate=options["max-rate"]),
     )
 
 
