@@ -83,7 +83,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="towerws",
         description="Publish and hear events of a towerws server. The server itself is started "
-        "with `twist towerws`.",
+        "with `twistd --nodaemon towerws`.",
         epilog=f"commands:\n{summary}\n\n`towerws COMMAND --help` says more.",
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
