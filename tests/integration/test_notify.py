@@ -22,7 +22,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.integration.certificates import make_server_certificate
 from tests.integration.loopback import free_ports
 from tests.integration.rabbitmq import RabbitMQNode, shared_node
-from towerws.notify import Publisher, Refused, Unreachable
+from towerws.core.broker_url import BrokerURL
+from towerws.notify import Busy, EmitError, Publisher, Refused, Unreachable
+from towerws.notify.amqp import AMQPConnector
+from towerws.notify.amqp_connection import AMQPConnection
+from towerws.notify.errors import ConnectionLost, Unconfirmed
 
 #: How much longer than its timeout an emit may take here, in seconds: two busy cores.
 _TOLERANCE = 1.0
@@ -91,6 +95,12 @@ class RabbitMQTests(SynchronousTestCase):
         self.addCleanup(listener.close)
         return listener
 
+    def _connect(self) -> AMQPConnection:
+        connector = AMQPConnector(BrokerURL.parse(self.node.url), "towerws.events")
+        connection = connector(time.monotonic() + 5)
+        self.addCleanup(connection.abandon)
+        return connection
+
     def test_as_published(self) -> None:
         """The group is the routing key; the body and properties are those of the protocol."""
         listener = self._listen()
@@ -122,8 +132,10 @@ class RabbitMQTests(SynchronousTestCase):
     def test_exchange_deleted(self) -> None:
         """An exchange that disappears is declared anew, and the event is not lost."""
         self.publisher.emit("jobs-summary", {}, strict=True)
+        kept = self.publisher._sender._connection
         self._listen().channel.exchange_delete("towerws.events")
         self.publisher.emit("jobs-summary", {}, strict=True)
+        self.assertIs(self.publisher._sender._connection, kept)
         self.assertIn("towerws.events", self.node.ctl("list_exchanges", "name"))
 
     def test_wrong_exchange(self) -> None:
@@ -239,6 +251,76 @@ class RabbitMQTests(SynchronousTestCase):
             with self.assertRaisesRegex(Refused, "the broker refused the event"):
                 self.publisher.emit("jobs-summary", {}, strict=True)
 
+    def test_not_permitted(self) -> None:
+        """A group that the user may not publish to concerns its events, and no others."""
+        self.addCleanup(self.node.ctl, "delete_user", "limited")
+        self.node.ctl("add_user", "limited", "pw")
+        self.node.ctl("set_permissions", "limited", ".*", ".*", ".*")
+        self.node.ctl("set_topic_permissions", "limited", "towerws.events", "^ok", ".*")
+        listener = self._listen()
+        publisher = Publisher(f"amqp://limited:pw@127.0.0.1:{self.node.port}", timeout=5.0)
+        with publisher:
+            publisher.emit("ok-1", {}, strict=True)
+            kept = publisher._sender._connection
+            with self.assertRaisesRegex(Refused, "refused the event: ACCESS_REFUSED.*'secret-1'"):
+                publisher.emit("secret-1", {}, strict=True)
+            publisher.emit("ok-2", {}, strict=True)
+            self.assertIs(publisher._sender._connection, kept)
+        self.assertEqual((publisher.published, publisher.dropped), (2, 1))
+        groups = [delivery.routing_key for delivery, _, _ in listener.receive(3, timeout=0.5)]
+        self.assertEqual(groups, ["ok-1", "ok-2"])
+
+    def test_too_large(self) -> None:
+        """Nor does an event that is too large for the broker; it is sent once."""
+        self._limit_messages(10_000)
+        self.addCleanup(self._limit_messages, 134_217_728)  # RabbitMQ's default
+        listener = self._listen()
+        self.publisher.emit("jobs-summary", {}, strict=True)
+        kept = self.publisher._sender._connection
+        for _ in range(2):
+            with self.assertRaisesRegex(Refused, "PRECONDITION_FAILED - message size"):
+                self.publisher.emit("jobs-summary", {"stdout": "x" * 20_000}, strict=True)
+            self.publisher.emit("jobs-summary", {}, strict=True)
+        self.assertIs(self.publisher._sender._connection, kept)
+        self.assertEqual(len(listener.receive(4, timeout=0.5)), 3)
+
+    def _limit_messages(self, size: int) -> None:
+        self.node.ctl("eval", f"application:set_env(rabbit, max_message_size, {size}).")
+
+    def test_late_confirm(self) -> None:
+        """After an event that is not confirmed in time the connection is good for the next."""
+        listener = self._listen()
+        connection = self._connect()
+        self._raise_alarm()
+        sent = 0
+        with self.assertRaises(Unconfirmed):
+            # The alarm reaches the connection a moment later.
+            while sent < 1000:
+                sent += 1
+                connection.publish("late-1", b"{}", time.monotonic() + 0.3)
+        self._end_alarm()
+        connection.publish("late-2", b"{}", time.monotonic() + 5)
+        groups = [event[0].routing_key for event in listener.receive(sent + 1)]
+        self.assertEqual(groups, ["late-1"] * sent + ["late-2"])
+
+    def test_doubtful_refusal(self) -> None:
+        """A refusal that may be that of an earlier event is not held against the present one."""
+        connection = self._connect()
+        connection._overdue = True
+        self._listen().channel.exchange_delete("towerws.events")
+        with self.assertRaisesRegex(ConnectionLost, "NOT_FOUND"):
+            connection.publish("jobs-summary", b"{}", time.monotonic() + 5)
+
+    def test_no_time(self) -> None:
+        """Nothing is sent when the time is over already."""
+        listener = self._listen()
+        connection = self._connect()
+        with self.assertRaisesRegex(Unreachable, "did not answer in time"):
+            connection.publish("too-late", b"{}", time.monotonic())
+        connection.publish("in-time", b"{}", time.monotonic() + 5)
+        groups = [event[0].routing_key for event in listener.receive(2, timeout=0.5)]
+        self.assertEqual(groups, ["in-time"])
+
     def test_not_allowed_in(self) -> None:
         """Bad credentials are told, without the password."""
         url = f"amqp://guest:hunter2@127.0.0.1:{self.node.port}"
@@ -351,6 +433,7 @@ class Site(http.server.BaseHTTPRequestHandler):
         connections: How many connections were accepted.
         status: What to answer.
         answer: The answer's body.
+        delay: Seconds until the answer.
     """
 
     protocol_version = "HTTP/1.1"
@@ -359,6 +442,7 @@ class Site(http.server.BaseHTTPRequestHandler):
     connections: ClassVar[list[socket.socket]] = []
     status: ClassVar[int] = 202
     answer: ClassVar[bytes] = b'{"delivered": 0}'
+    delay: ClassVar[float] = 0.0
 
     def setup(self) -> None:
         """Count the connection."""
@@ -374,6 +458,7 @@ class Site(http.server.BaseHTTPRequestHandler):
         """Answer as told."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.requests.append((self.path, dict(self.headers), body))
+        time.sleep(self.delay)
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(self.answer)))
         self.end_headers()
@@ -463,6 +548,30 @@ class HTTPTests(SynchronousTestCase):
         for _ in range(2):
             with self.assertRaisesRegex(Refused, "answered 403: The bearer token is wrong."):
                 publisher.emit("jobs-summary", {}, strict=True)
+        self.assertEqual(len(self.site.connections), 1)
+
+    def test_crowd(self) -> None:
+        """A server that is well, but slow for so many threads: what does not fit is busy."""
+        self.site.delay = 0.3
+        publisher = Publisher(f"http://127.0.0.1:{self._serve_http()}", timeout=2.0)
+        self.addCleanup(publisher.close)
+        failures: list[type[EmitError]] = []
+
+        def publish() -> None:
+            try:
+                publisher.emit("jobs-summary", {}, strict=True)
+            except EmitError as error:
+                failures.append(type(error))
+
+        threads = [threading.Thread(target=publish) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(set(failures), {Busy})
+        self.assertEqual(publisher.published, 12 - len(failures))
+        publisher.emit("jobs-summary", {}, strict=True)
+        self.assertEqual(len(self.site.requests), publisher.published)
         self.assertEqual(len(self.site.connections), 1)
 
     def test_unix_socket(self) -> None:

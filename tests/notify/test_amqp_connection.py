@@ -1,5 +1,8 @@
 """Tests of the words for pika's errors; tests/integration/test_notify.py has the connection."""
 
+import os
+
+from pika import frame, spec
 from pika.adapters.utils.connection_workflow import (
     AMQPConnectionWorkflowAborted,
     AMQPConnectionWorkflowFailed,
@@ -9,7 +12,13 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from twisted.trial.unittest import SynchronousTestCase
 
 from towerws.notify.amqp_connection import AMQPConnection, _reason, _translated
-from towerws.notify.errors import ConnectionLost, EmitError, Unreachable
+from towerws.notify.errors import (
+    ConnectionLost,
+    EmitError,
+    Refused,
+    Unconfirmed,
+    Unreachable,
+)
 
 
 class TranslationTests(SynchronousTestCase):
@@ -26,6 +35,11 @@ class TranslationTests(SynchronousTestCase):
         """A timeout tells nothing about the connection: no second attempt on a new one."""
         sentence = self._translate(TimeoutError("x"), Unreachable)
         self.assertEqual(sentence, "the broker did not answer in time")
+
+    def test_own_words(self) -> None:
+        """What is our own error already stays as it is."""
+        for error in (Refused("no"), Unconfirmed("perhaps")):
+            self.assertEqual(self._translate(error, type(error)), str(error))
 
     def test_lost(self) -> None:
         """Everything else means that the connection is of no use."""
@@ -47,10 +61,33 @@ class TranslationTests(SynchronousTestCase):
         self.assertEqual(_reason(AMQPConnectionWorkflowAborted()), "AMQPConnectionWorkflowAborted")
 
 
+class ConfirmTests(SynchronousTestCase):
+    """Which confirm is the one that is waited for."""
+
+    def test_late_confirms(self) -> None:
+        """That of an earlier event does not count as that of the present one."""
+        connection = AMQPConnection("towerws.events")
+        self.addCleanup(connection.abandon)
+        connection._sent = 3
+        for tag, multiple in ((1, False), (2, True)):
+            connection._on_confirm(frame.Method(1, spec.Basic.Ack(tag, multiple)))
+        self.assertEqual(connection._reported, [])
+        for method in (spec.Basic.Ack(3, multiple=True), spec.Basic.Nack(3)):
+            connection._reported.clear()
+            confirm = frame.Method(1, method)
+            connection._on_confirm(confirm)
+            self.assertEqual(connection._reported, [confirm])
+
+
 class UnopenedTests(SynchronousTestCase):
     """A connection on which nothing has happened yet."""
 
-    def test_abandon(self) -> None:
-        """It can be thrown away."""
-        AMQPConnection("towerws.events").abandon()
-        AMQPConnection("towerws.events").close(0.0)
+    def test_leaves_no_files(self) -> None:
+        """It holds files of the system, for pika's loop, which are closed with it in any way."""
+        for end in (AMQPConnection.abandon, lambda connection: connection.close(0.0)):
+            before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names, not paths
+            connection = AMQPConnection("towerws.events")
+            opened = set(os.listdir("/proc/self/fd")) - before  # noqa: PTH208
+            self.assertTrue(opened)
+            end(connection)
+            self.assertEqual(set(os.listdir("/proc/self/fd")) & opened, set())  # noqa: PTH208

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -122,18 +123,39 @@ class RefusalTests(SynchronousTestCase):
         while payload:
             payload = payload["v"]
 
+    def test_raising_text(self) -> None:
+        """Whatever a lazy text raises is a reason, and only its type is told."""
+        for error in (KeyError("secret"), ValueError("secret"), OSError("secret")):
+            lazy = _lazy(_raising(error))
+            refusal = self._refusal({"v": lazy})
+            self.assertIn(f"in the payload raised {type(error).__name__}", refusal)
+            self.assertNotIn("secret", refusal)
+
+    def test_endless_text(self) -> None:
+        """A lazy text that recurses for ever is too deep."""
+        lazy = _lazy(_raising(RecursionError("secret")))
+        self.assertEqual(self._refusal({"v": lazy}), "the payload is nested too deeply")
+
+    def test_interrupted_text(self) -> None:
+        """What is meant to end the process is nobody's reason."""
+        lazy = _lazy(_raising(KeyboardInterrupt()))
+        self.assertRaises(KeyboardInterrupt, encode, {"v": lazy})
+
     def test_long_reason(self) -> None:
         """A reason of any length is cut."""
-
-        def fail() -> str:
-            raise ValueError("x" * 1000)
-
-        lazy = _lazy(fail)
-        self.assertLess(len(self._refusal({"v": lazy})), 300)
+        kind = type("x" * 1000, (), {})
+        self.assertLess(len(self._refusal({"v": kind()})), 300)
 
 
 def _django(payload: object) -> str:
     return json.dumps(payload, cls=DjangoJSONEncoder)
+
+
+def _raising(error: BaseException) -> Callable[[], str]:
+    def fail() -> str:
+        raise error
+
+    return fail
 
 
 def _lazy(function: Any) -> Any:

@@ -10,7 +10,14 @@ class HierarchyTests(SynchronousTestCase):
 
     def test_one_base(self) -> None:
         """`EmitError` covers all; a lost connection is one way of not reaching the peer."""
-        kinds = [errors.PayloadError, errors.GroupNameError, errors.Refused, errors.Unreachable]
+        kinds = [
+            errors.PayloadError,
+            errors.GroupNameError,
+            errors.Refused,
+            errors.Busy,
+            errors.Unreachable,
+        ]
         for kind in kinds:
             self.assertEqual(kind.__bases__, (errors.EmitError,))
-        self.assertEqual(errors.ConnectionLost.__bases__, (errors.Unreachable,))
+        for kind in (errors.ConnectionLost, errors.Unconfirmed):
+            self.assertEqual(kind.__bases__, (errors.Unreachable,))

@@ -1,57 +1,24 @@
-"""Tests of the publisher's bookkeeping: connections, retries, pauses, counters, threads, forks."""
+"""Tests of the publisher: its settings, log lines and counters, and forks."""
 
 import enum
 import os
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.functional import lazy
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.notify.fakes import FakeConnection
+from towerws.core.throttle import Throttle
 from towerws.notify.errors import (
+    Busy,
     ConnectionLost,
     EmitError,
     GroupNameError,
     PayloadError,
-    Refused,
     Unreachable,
 )
 from towerws.notify.publisher import Publisher, _after_fork_in_child
-
-
-class FakeConnection:
-    """A connection that takes everything, until it is given something to raise.
-
-    Attributes:
-        published: Group and body of what was published.
-        failure: Raised by `publish`, once.
-        ended: How it was ended: ``"closed"`` or ``"abandoned"``.
-        hold: Called by each `publish`.
-    """
-
-    def __init__(self) -> None:
-        """Begin open."""
-        self.published: list[tuple[str, bytes]] = []
-        self.failure: BaseException | None = None
-        self.ended: list[str] = []
-        self.hold: Callable[[], object] = lambda: None
-
-    def publish(self, group: str, body: bytes, deadline: float) -> None:
-        """Take an event, or raise."""
-        self.hold()
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
-            raise failure
-        self.published.append((group, body))
-
-    def close(self, deadline: float) -> None:
-        """End in order."""
-        self.ended.append("closed")
-
-    def abandon(self) -> None:
-        """End at once."""
-        self.ended.append("abandoned")
 
 
 class PublisherTestCase(SynchronousTestCase):
@@ -62,7 +29,7 @@ class PublisherTestCase(SynchronousTestCase):
         self.connections: list[FakeConnection] = []
         self.unreachable = False
         self.publisher = Publisher("http://127.0.0.1:1", pause=0.0)
-        self.publisher._connect = self._connect
+        self.publisher._sender._connect = self._connect
 
     def _connect(self, deadline: float) -> FakeConnection:
         if self.unreachable:
@@ -103,17 +70,21 @@ class SettingsTests(SynchronousTestCase):
 class EmitTests(PublisherTestCase):
     """Events on their way, and those that cannot go."""
 
+    def test_raising_payload(self) -> None:
+        """Code of the application that runs while the payload is written cannot make it raise."""
+
+        def fail() -> str:
+            raise LookupError("secret")
+
+        with self.assertLogs("towerws.notify", "WARNING") as logs:
+            self.publisher.emit("jobs-summary", {"v": lazy(fail, str)()})
+        self.assertIn("in the payload raised LookupError (1 dropped so far)", logs.output[0])
+
     def test_published(self) -> None:
         """An event is written as JSON and counted."""
         self._emit("jobs-summary", {"a": 1})
         self.assertEqual(self.connections[0].published, [("jobs-summary", b'{"a": 1}')])
         self.assertEqual((self.publisher.published, self.publisher.dropped), (1, 0))
-
-    def test_one_connection(self) -> None:
-        """The connection is kept."""
-        for _ in range(3):
-            self._emit()
-        self.assertEqual(len(self.connections), 1)
 
     def test_bad_payload(self) -> None:
         """A payload that cannot be sent does not even connect."""
@@ -156,73 +127,6 @@ class EmitTests(PublisherTestCase):
             self.assertNotIn("secret", line)
         self.assertEqual(self.publisher.dropped, 3)
 
-    def test_refused(self) -> None:
-        """A refusal concerns the event, not the connection."""
-        self._emit()
-        self.connections[0].failure = Refused("no")
-        with self.assertRaises(Refused):
-            self._emit()
-        self._emit()
-        self.assertEqual(len(self.connections), 1)
-
-
-class RetryTests(PublisherTestCase):
-    """Connections that turn out to be gone."""
-
-    def test_stale(self) -> None:
-        """A kept connection that is lost is replaced, and the event goes over the new one."""
-        self._emit()
-        self.connections[0].failure = ConnectionLost("gone")
-        self._emit("jobs-summary", {"second": True})
-        self.assertEqual(self.connections[0].ended, ["abandoned"])
-        self.assertEqual(self.connections[1].published, [("jobs-summary", b'{"second": true}')])
-        self.assertEqual((self.publisher.published, self.publisher.dropped), (2, 0))
-
-    def test_once(self) -> None:
-        """When the new one is lost as well, that is the end of it."""
-        self._emit()
-        self.connections[0].failure = ConnectionLost("gone")
-        connect = self.publisher._connect
-
-        def connect_to_nothing(deadline: float) -> Any:
-            connection: Any = connect(deadline)
-            connection.failure = ConnectionLost("gone again")
-            return connection
-
-        self.publisher._connect = connect_to_nothing
-        with self.assertRaisesRegex(ConnectionLost, "gone again"):
-            self._emit()
-        self.assertEqual(len(self.connections), 2)
-
-    def test_not_for_new_connections(self) -> None:
-        """A first attempt on a new connection is the only one."""
-        self.unreachable = True
-        with self.assertRaises(ConnectionLost):
-            self._emit()
-
-    def test_not_after_a_timeout(self) -> None:
-        """When the time is over, it is over; the connection is given up."""
-        self._emit()
-        self.connections[0].failure = Unreachable("no answer in time")
-        with self.assertRaisesRegex(Unreachable, "in time"):
-            self._emit()
-        self.assertEqual(self.connections[0].ended, ["abandoned"])
-        self.assertEqual(len(self.connections), 1)
-
-    def test_interrupted(self) -> None:
-        """What interrupts an emit passes through, and the half used connection is given up."""
-
-        class SoftTimeLimit(BaseException):
-            """Celery raises such a thing from a signal handler."""
-
-        self._emit()
-        self.connections[0].failure = SoftTimeLimit()
-        with self.assertRaises(SoftTimeLimit):
-            self._emit()
-        self.assertEqual(self.connections[0].ended, ["abandoned"])
-        self._emit()
-        self.assertEqual(len(self.connections), 2)
-
 
 class PauseTests(PublisherTestCase):
     """The circuit breaker at work."""
@@ -231,7 +135,7 @@ class PauseTests(PublisherTestCase):
         """Pause for ever after a failure."""
         super().setUp()
         self.publisher = Publisher("http://127.0.0.1:1", pause=1000.0, longest_pause=1000.0)
-        self.publisher._connect = self._connect
+        self.publisher._sender._connect = self._connect
 
     def test_fails_at_once(self) -> None:
         """After a failure nobody tries; only the first event has a line in the log."""
@@ -251,79 +155,60 @@ class PauseTests(PublisherTestCase):
         with self.assertRaises(Unreachable):
             self._emit()
         self.unreachable = False
-        self.publisher._state.breaker._until = 0.0
+        self.publisher._sender._breaker._until = 0.0
         with self.assertLogs("towerws.notify", "WARNING") as logs:
             self._emit()
         self.assertIn("publishing again (1 events dropped so far)", logs.output[0])
         with self.assertNoLogs("towerws.notify", "DEBUG"):
             self._emit()
 
-    def test_refusals_do_not_pause(self) -> None:
-        """A peer that says no is there."""
-        self._emit()
-        self.connections[0].failure = Refused("no")
-        with self.assertRaises(Refused):
-            self._emit()
-        self._emit()
-
     def test_bad_events_do_not_pause(self) -> None:
-        """Nor does an event that was never sent."""
+        """An event that was never sent tells nothing about the peer."""
         with self.assertRaises(PayloadError):
             self._emit("jobs-summary", [])
         self._emit()
 
 
-class ThreadTests(PublisherTestCase):
-    """Threads share the connection, and wait for one another no longer than allowed."""
+class BusyTests(PublisherTestCase):
+    """Log lines about events that had to wait for other threads for too long."""
 
     def setUp(self) -> None:
-        """Let a second thread hold the connection until the test lets go."""
+        """Let another thread have the connection for ever, and give the log lines a clock."""
         super().setUp()
-        self._emit()
-        self.holding, self.release = threading.Event(), threading.Event()
-        self.connections[0].hold = self._hold
-        self.thread = threading.Thread(target=self._emit)
-        self.thread.start()
-        self.addCleanup(self.thread.join, 5)
-        self.addCleanup(self.release.set)
-        self.assertTrue(self.holding.wait(5))
+        self.publisher = Publisher("http://127.0.0.1:1", timeout=0.001)
+        self.sender = self.publisher._sender
+        self.now = 1000.0
+        self.sender._busy_lines = Throttle(lambda: self.now, interval=60.0)
+        self.assertTrue(self.sender._lock.acquire(timeout=0))
 
-    def _hold(self) -> None:
-        self.connections[0].hold = lambda: None
-        self.holding.set()
-        self.release.wait(5)
+    def _levels_and_lines(self, count: int) -> tuple[list[str], str]:
+        with self.assertLogs("towerws.notify", "DEBUG") as logs:
+            for _ in range(count):
+                self.publisher.emit("jobs-summary", {})
+        return [record.levelname for record in logs.records], logs.output[0]
 
-    def test_waits(self) -> None:
-        """An emit waits for that of another thread."""
-        threading.Timer(0.05, self.release.set).start()
-        self._emit()
-        self.thread.join(5)
-        self.assertEqual(self.publisher.published, 3)
-        self.assertEqual(len(self.connections), 1)
+    def test_one_warning(self) -> None:
+        """The first event that is lost has a line that everybody sees, the rest are counted."""
+        levels, line = self._levels_and_lines(3)
+        self.assertEqual(levels, ["WARNING", "DEBUG", "DEBUG"])
+        self.assertIn("dropped: 1 other thread is publishing, and left no time", line)
+        self.assertTrue(line.endswith("(1 dropped so far)"), line)
+        self.assertEqual(self.publisher.dropped, 3)
 
-    def test_not_for_ever(self) -> None:
-        """But not longer than the timeout."""
-        self.publisher._timeout = 0.05
-        started = time.monotonic()
-        with self.assertRaisesRegex(Unreachable, "another thread"):
-            self._emit()
-        self.assertLess(time.monotonic() - started, 2)
+    def test_held_back(self) -> None:
+        """The next line, a minute later, tells how many there would have been."""
+        self._levels_and_lines(3)
+        self.now += 60
+        levels, line = self._levels_and_lines(1)
+        self.assertEqual(levels, ["WARNING"])
+        self.assertTrue(line.endswith("(4 dropped so far; 2 lines like this one held back)"), line)
 
-    def test_not_after_a_failure(self) -> None:
-        """And not at all while another thread finds out whether the peer is back."""
-        self.publisher._state.breaker.failed()
-        started = time.monotonic()
-        with self.assertRaisesRegex(Unreachable, "another thread"):
-            self._emit()
-        self.assertLess(time.monotonic() - started, 1)
-
-    def test_close_waits(self) -> None:
-        """Closing waits for the emit that is under way."""
-        threading.Timer(0.05, self.release.set).start()
-        self.publisher.close()
-        self.thread.join(5)
-        self.assertEqual(self.publisher.published, 2)
-        self.assertEqual(self.connections[0].ended, ["closed"])
+    def test_strict(self) -> None:
+        """Who wants to know is told each time, and no line is used up for that."""
+        for _ in range(2):
+            with self.assertRaises(Busy):
+                self._emit()
+        self.assertEqual(self._levels_and_lines(1)[0], ["WARNING"])
 
 
 class CloseTests(PublisherTestCase):
@@ -335,11 +220,6 @@ class CloseTests(PublisherTestCase):
             self.assertIs(publisher, self.publisher)
             self._emit()
         self.assertEqual(self.connections[0].ended, ["closed"])
-
-    def test_unused(self) -> None:
-        """Where nothing was published there is nothing to close; twice is no harm."""
-        self.publisher.close()
-        self.publisher.close()
 
     def test_no_events_after(self) -> None:
         """A closed publisher drops what comes."""
@@ -356,26 +236,26 @@ class ForkTests(PublisherTestCase):
     def test_child_begins_anew(self) -> None:
         """The child has its own connection, lock and counters; the parent's stays as it was."""
         self._emit()
-        self.publisher._state.breaker.failed()
-        self.publisher._state.lock.acquire()  # as another thread of the parent may have
+        self.publisher._sender._breaker.failed()
+        self.publisher._sender._lock.acquire()  # as another thread of the parent may have
         status = _in_child(self._check_child)
-        self.publisher._state.lock.release()
+        self.publisher._sender._lock.release()
         self.assertEqual(status, 0)
         self.assertEqual(self.connections[0].ended, [])
         self.assertEqual(self.publisher.published, 1)
-        self.publisher._state.breaker.succeeded()
+        self.publisher._sender._breaker.succeeded()
         self._emit()
         self.assertEqual(len(self.connections), 1)
 
     def test_inherited_connection_is_kept(self) -> None:
         """What the child gets from its parent is not collected as garbage, which would close it."""
         self._emit()
-        inherited = self.publisher._state
+        inherited = self.publisher._sender
         _after_fork_in_child()
-        self.assertIsNot(self.publisher._state, inherited)
-        self.assertIsNone(self.publisher._state.connection)
+        self.assertIsNot(self.publisher._sender, inherited)
+        self.assertIsNone(self.publisher._sender._connection)
         self.assertEqual(self.publisher._inherited, [inherited])
-        self.assertIs(inherited.connection, self.connections[0])
+        self.assertIs(inherited._connection, self.connections[0])
 
     def _check_child(self) -> None:
         assert self.publisher.published == 0

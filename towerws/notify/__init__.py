@@ -18,10 +18,18 @@ import atexit
 import logging
 from typing import Any
 
-from towerws.notify.errors import EmitError, GroupNameError, PayloadError, Refused, Unreachable
+from towerws.notify.errors import (
+    Busy,
+    EmitError,
+    GroupNameError,
+    PayloadError,
+    Refused,
+    Unreachable,
+)
 from towerws.notify.publisher import Publisher
 
 __all__ = [
+    "Busy",
     "EmitError",
     "GroupNameError",
     "PayloadError",

@@ -16,13 +16,24 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.exchange_type import ExchangeType
 
-from towerws.notify.errors import ConnectionLost, Refused, Unreachable
+from towerws.notify.errors import ConnectionLost, Refused, Unconfirmed, Unreachable
 from towerws.notify.network import remaining
 
 #: How long pika may take to tear a connection down, in seconds; it waits for no peer.
 _ABORT_TIMEOUT = 0.5
 
 _TRANSIENT = 1
+
+#: Reply codes with which RabbitMQ closes a channel because of one event: the user may not publish
+#: to the group (topic permissions), the event is larger than ``max_message_size``.
+_REFUSALS = frozenset({403, 406})
+
+#: The reply code for an exchange that does not exist.
+_NOT_FOUND = 404
+
+
+class _NoExchange(Refused):
+    """The exchange is not there any more."""
 
 
 class AMQPConnection:
@@ -40,6 +51,10 @@ class AMQPConnection:
         self._channel: Any = None
         #: What pika's callbacks reported in the present wait.
         self._reported: list[Any] = []
+        #: How many events were sent on the channel: the delivery tag of the last one.
+        self._sent = 0
+        #: Whether the channel has an event that was not confirmed in time.
+        self._overdue = False
         #: Why the connection or its channel is closed.
         self._lost: BaseException | None = None
         #: Why the broker takes no events at the moment, in its own words.
@@ -69,14 +84,7 @@ class AMQPConnection:
             self._wait(deadline)
             self._stream.add_on_connection_blocked_callback(self._on_blocked)
             self._stream.add_on_connection_unblocked_callback(self._on_unblocked)
-            self._open_channel(deadline)
-            self._declare(deadline)
-            self._call(
-                self._channel.confirm_delivery,
-                deadline,
-                ack_nack_callback=self._report,
-                callback=self._report,
-            )
+            self._prepare_channel(deadline)
 
     def publish(self, group: str, body: bytes, deadline: float) -> None:
         """Publish an event, and wait until the broker has confirmed it.
@@ -89,19 +97,15 @@ class AMQPConnection:
         Raises:
             ConnectionLost: The connection is gone.
             Refused: The broker does not want the event.
-            Unreachable: It was not confirmed in time.
+            Unconfirmed: It was sent, and not confirmed in time. The next event can be published.
+            Unreachable: It was not even sent in time.
         """
         with _translated("the broker"):
-            self._reported.clear()
-            self._channel.basic_publish(self._exchange, group, body, self._properties)
             try:
-                confirm = self._wait(deadline)
-            except TimeoutError:
-                if self._blocked is None:
-                    raise
-                raise Unreachable(
-                    f"the broker takes no events at the moment: {self._blocked}"
-                ) from None
+                confirm = self._send(group, body, deadline)
+            except _NoExchange:
+                # The second attempt declares it. The broker has thrown the event away.
+                confirm = self._send(group, body, deadline)
         if not isinstance(confirm.method, pika.spec.Basic.Ack):
             raise Refused("the broker refused the event")
 
@@ -128,6 +132,49 @@ class AMQPConnection:
                 self._settle()
         finally:
             self._loop.close()
+
+    def _send(self, group: str, body: bytes, deadline: float) -> Any:
+        """Send an event, and wait for the frame that confirms or refuses it."""
+        if not self._channel.is_open:
+            # Closed by the broker with the refusal of the last event.
+            self._lost = None
+            self._prepare_channel(deadline)
+        # pika would send without a look at the clock.
+        remaining(deadline)
+        self._reported.clear()
+        self._sent += 1
+        self._channel.basic_publish(self._exchange, group, body, self._properties)
+        try:
+            return self._wait(deadline)
+        except TimeoutError:
+            self._overdue = True
+            raise Unconfirmed(
+                "the broker did not confirm the event in time: it is not known whether it has it"
+                if self._blocked is None
+                else f"the broker takes no events at the moment: {self._blocked}"
+            ) from None
+        except ChannelClosedByBroker as error:
+            if self._overdue:
+                # Which event it is about is not known. The channel's later ones are lost.
+                raise
+            if error.reply_code == _NOT_FOUND:
+                raise _NoExchange(_refusal(error)) from error
+            if error.reply_code in _REFUSALS:
+                raise Refused(_refusal(error)) from error
+            raise
+
+    def _prepare_channel(self, deadline: float) -> None:
+        """Open a channel in confirm mode, and make sure that the exchange is there."""
+        self._open_channel(deadline)
+        self._declare(deadline)
+        self._call(
+            self._channel.confirm_delivery,
+            deadline,
+            ack_nack_callback=self._on_confirm,
+            callback=self._report,
+        )
+        self._sent = 0
+        self._overdue = False
 
     def _open_channel(self, deadline: float) -> None:
         assert self._stream is not None
@@ -179,6 +226,12 @@ class AMQPConnection:
         self._reported.append(results[0] if results else None)
         self._loop.stop()
 
+    def _on_confirm(self, frame: Any) -> None:
+        # An earlier event that was not confirmed in time may be by now. Of several that are
+        # confirmed at once the tag is the last one's.
+        if frame.method.delivery_tag == self._sent:
+            self._report(frame)
+
     def _on_closed(self, _closed: object, reason: BaseException) -> None:
         self._lost = self._lost or reason
         self._loop.stop()
@@ -199,6 +252,10 @@ def _translated(peer: str) -> Iterator[None]:
         raise Unreachable(f"{peer} did not answer in time") from None
     except (AMQPError, AMQPConnectorException, OSError) as error:
         raise ConnectionLost(f"{peer}: {_reason(error)}") from error
+
+
+def _refusal(error: ChannelClosedByBroker) -> str:
+    return f"the broker refused the event: {error.reply_text}"
 
 
 def _reason(error: BaseException) -> str:

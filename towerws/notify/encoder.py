@@ -44,6 +44,23 @@ def encode(payload: object) -> bytes:
 
 
 def _default(value: object) -> str:
+    try:
+        text = _text(value)
+    except (PayloadError, RecursionError):
+        raise
+    except Exception as error:
+        # A lazy text, or a time zone, runs the application's code, which may raise anything: an
+        # error of the database, say. Its words may hold content.
+        raise PayloadError(
+            f"a value of type {type(value).__name__} in the payload raised {type(error).__name__}"
+        ) from error
+    if text is None:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return text
+
+
+def _text(value: object) -> str | None:
+    """Write a value of a type that JSON has no form for; ``None`` if nor has Django."""
     match value:
         case datetime.datetime():
             return _datetime(value)
@@ -55,9 +72,7 @@ def _default(value: object) -> str:
             return _duration(value)
         case decimal.Decimal() | uuid.UUID():
             return str(value)
-    if _is_lazy_text(value):
-        return str(value)
-    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return str(value) if _is_lazy_text(value) else None
 
 
 _encode = json.JSONEncoder(allow_nan=False, default=_default).encode
@@ -73,7 +88,7 @@ def _datetime(value: datetime.datetime) -> str:
 
 def _time(value: datetime.time) -> str:
     if value.utcoffset() is not None:
-        raise ValueError("JSON can't represent timezone-aware times.")
+        raise PayloadError("a time of day in the payload is timezone-aware: JSON has no such thing")
     text = value.isoformat()
     return text[:12] if value.microsecond else text
 

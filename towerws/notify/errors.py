@@ -17,6 +17,10 @@ class Refused(EmitError):
     """The server or the broker was reached, and said no."""
 
 
+class Busy(EmitError):
+    """Other threads of the process were publishing, and left no time for the event."""
+
+
 class Unreachable(EmitError):
     """The server or the broker was not reached, or did not confirm the event in time.
 
@@ -26,3 +30,10 @@ class Unreachable(EmitError):
 
 class ConnectionLost(Unreachable):
     """The connection turned out to be gone; a new one may work."""
+
+
+class Unconfirmed(Unreachable):
+    """The event was sent, but not confirmed in time: whether it was published is not known.
+
+    The connection can be used further.
+    """

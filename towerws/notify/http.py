@@ -220,7 +220,7 @@ class HTTPConnection:
                 if not response.isclosed():
                     self._client.close()
         except TimeoutError:
-            raise Unreachable("the server did not answer in time") from None
+            raise Unreachable("the server did not answer in time; it may have the event") from None
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionLost(f"the connection was lost: {error}") from error
         if response.status != http.HTTPStatus.ACCEPTED:

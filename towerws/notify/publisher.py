@@ -1,27 +1,20 @@
-"""The publisher: one connection per process, kept, shared by all threads, bounded in time."""
+"""The publisher: settings, counters, log lines, and what to do about `fork`."""
 
 import functools
 import logging
 import os
-import threading
-import time
 import weakref
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from towerws.core.broker_url import BrokerURL
 from towerws.core.groups import describe_bad_name, is_group_name
 from towerws.notify.breaker import Breaker
 from towerws.notify.encoder import encode
-from towerws.notify.errors import (
-    ConnectionLost,
-    EmitError,
-    GroupNameError,
-    Refused,
-    Unreachable,
-)
+from towerws.notify.errors import Busy, EmitError, GroupNameError
 from towerws.notify.http import HTTPConnector, Site
+from towerws.notify.sender import Connection, NotTried, Sender
 
 #: The embedded server's operators' site on this machine.
 DEFAULT_URL = "http://127.0.0.1:8052"
@@ -29,46 +22,6 @@ DEFAULT_URL = "http://127.0.0.1:8052"
 _MAX_SHOWN_GROUP = 100
 
 _logger = logging.getLogger("towerws.notify")
-
-
-class Connection(Protocol):
-    """A connection to the server or the broker. Deadlines are moments of `time.monotonic`."""
-
-    def publish(self, group: str, body: bytes, deadline: float) -> None:
-        """Publish an event and wait for the confirmation; raises an `EmitError`."""
-        ...
-
-    def close(self, deadline: float) -> None:
-        """Take leave of the peer, and close."""
-        ...
-
-    def abandon(self) -> None:
-        """Close at once."""
-        ...
-
-
-class _NotTried(Unreachable):
-    """Nobody tried to send the event: the breaker is open."""
-
-
-class _ProcessState:
-    """What belongs to one process, and must not be used by its children."""
-
-    def __init__(self, breaker: Breaker) -> None:
-        self.breaker = breaker
-        #: Held by whoever uses the connection.
-        self.lock = threading.Lock()
-        self.connection: Connection | None = None
-        #: Held for the moment that it takes to count.
-        self.counting = threading.Lock()
-        self.published = 0
-        self.dropped = 0
-
-    def discard(self) -> None:
-        """Close the connection without a word: its state is not known."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.abandon()
 
 
 class Publisher:
@@ -84,6 +37,8 @@ class Publisher:
     A connection that turns out to be gone is replaced once; the event is published twice if
     the old one had taken it without telling. When the server cannot be reached, further events
     are dropped at once for `pause` seconds, then for twice as long, up to `longest_pause`.
+    When threads publish more than one connection carries, those that would have to wait for longer
+    than three quarters of `timeout` drop their events (`Busy`); that is not held against the peer.
 
     No thread of its own sends in the background: under uWSGI, for one, such a thread would stand
     still between requests.
@@ -118,27 +73,24 @@ class Publisher:
         """
         if not timeout > 0 or not 0 <= pause <= longest_pause:
             raise ValueError("timeout must be above 0, and pause from 0 to longest_pause")
-        self._connect = _connector(
+        connect = _connector(
             url or os.environ.get("TOWERWS_URL") or DEFAULT_URL,
             token or os.environ.get("TOWERWS_TOKEN", "").strip() or None,
             exchange,
         )
-        self._timeout = timeout
-        self._new_breaker = functools.partial(Breaker, pause, longest_pause)
-        self._state = _ProcessState(self._new_breaker())
-        self._inherited: list[_ProcessState] = []
-        self._closed = False
+        self._sender = Sender(connect, timeout, functools.partial(Breaker, pause, longest_pause))
+        self._inherited: list[Sender] = []
         _publishers.add(self)
 
     @property
     def published(self) -> int:
         """How many events this process has published."""
-        return self._state.published
+        return self._sender.published
 
     @property
     def dropped(self) -> int:
         """How many events this process could not publish."""
-        return self._state.dropped
+        return self._sender.dropped
 
     def emit(self, group: str, payload: dict[str, Any], *, strict: bool = False) -> None:
         """Publish an event.
@@ -151,39 +103,34 @@ class Publisher:
         Raises:
             EmitError: With ``strict``: the event was not sent.
         """
-        state = self._state
+        sender = self._sender
         try:
-            self._send(state, _checked(group), encode(payload))
+            sender.send(_checked(group), encode(payload))
         except EmitError as error:
-            with state.counting:
-                state.dropped += 1
+            dropped = sender.count_dropped()
             if strict:
                 raise
-            # A line per event while nobody even tries would only bury the one that says why.
-            level = logging.DEBUG if isinstance(error, _NotTried) else logging.WARNING
+            level, held_back = logging.WARNING, 0
+            if isinstance(error, NotTried):
+                # A line per event while nobody even tries would only bury the one that says why.
+                level = logging.DEBUG
+            elif isinstance(error, Busy):
+                # When one event comes too late, hundreds do.
+                permitted = sender.permit_busy_line()
+                level = logging.DEBUG if permitted is None else logging.WARNING
+                held_back = permitted or 0
             _logger.log(
                 level,
-                "event for group %r dropped: %s (%d dropped so far)",
+                "event for group %r dropped: %s (%d dropped so far%s)",
                 _shown(group),
                 error,
-                state.dropped,
+                dropped,
+                f"; {held_back} lines like this one held back" if held_back else "",
             )
-        else:
-            with state.counting:
-                state.published += 1
 
     def close(self) -> None:
         """Close the connection; later events are dropped. Waits for other threads' emits."""
-        self._closed = True
-        state = self._state
-        # By then every emit that began before is over: see the class about the half second.
-        if state.lock.acquire(timeout=self._timeout + 1.0):
-            try:
-                connection, state.connection = state.connection, None
-                if connection is not None:
-                    connection.close(time.monotonic() + self._timeout)
-            finally:
-                state.lock.release()
+        self._sender.close()
 
     def __enter__(self) -> Self:
         """Give the publisher itself."""
@@ -198,61 +145,11 @@ class Publisher:
         """Close it."""
         self.close()
 
-    def _send(self, state: _ProcessState, name: str, body: bytes) -> None:
-        deadline = time.monotonic() + self._timeout
-        self._raise_if_pointless(state)
-        # After a failure one thread tries whether all is well again; the others do not wait.
-        patience = 0.0 if state.breaker.tripped else self._timeout
-        if not state.lock.acquire(timeout=patience):
-            raise _NotTried("another thread is still trying to publish")
-        try:
-            self._raise_if_pointless(state)
-            recovered = state.breaker.tripped
-            self._deliver(state, name, body, deadline)
-        except Unreachable as error:
-            if not isinstance(error, _NotTried):
-                state.breaker.failed()
-            raise
-        except Refused:
-            state.breaker.succeeded()
-            raise
-        else:
-            state.breaker.succeeded()
-        finally:
-            state.lock.release()
-        if recovered:
-            _logger.warning("publishing again (%d events dropped so far)", state.dropped)
-
-    def _raise_if_pointless(self, state: _ProcessState) -> None:
-        """Raise if an attempt to publish would have no chance."""
-        if self._closed:
-            raise EmitError("the publisher is closed")
-        wait = state.breaker.wait()
-        if wait:
-            raise _NotTried(f"the last attempt failed; the next one is made in {wait:.1f} s")
-
-    def _deliver(self, state: _ProcessState, name: str, body: bytes, deadline: float) -> None:
-        reused = state.connection
-        try:
-            if state.connection is None:
-                state.connection = self._connect(deadline)
-            state.connection.publish(name, body, deadline)
-        except Refused:
-            raise
-        except BaseException as error:
-            # Whatever it was, a Celery time limit, say: nobody knows what is half sent now.
-            state.discard()
-            if reused is None or not isinstance(error, ConnectionLost):
-                raise
-        else:
-            return
-        self._deliver(state, name, body, deadline)
-
     def _leave_to_parent(self) -> None:
-        """Begin anew in a child process, with a free lock and no connection."""
+        """Begin anew in a child process."""
         # Kept, for the socket of what is thrown away would be closed.
-        self._inherited.append(self._state)
-        self._state = _ProcessState(self._new_breaker())
+        self._inherited.append(self._sender)
+        self._sender = self._sender.for_child()
 
 
 _publishers: "weakref.WeakSet[Publisher]" = weakref.WeakSet()

@@ -1,0 +1,42 @@
+"""Stands in for a connection to the server or the broker."""
+
+import time
+from collections.abc import Callable
+
+from towerws.notify.errors import Unconfirmed
+
+
+class FakeConnection:
+    """A connection that takes everything, until it is given something to raise.
+
+    Attributes:
+        published: Group and body of what was published.
+        failure: Raised by `publish`, once.
+        ended: How it was ended: ``"closed"`` or ``"abandoned"``.
+        hold: Called by each `publish`; when it takes too long, the event is not confirmed in time.
+    """
+
+    def __init__(self) -> None:
+        """Begin open."""
+        self.published: list[tuple[str, bytes]] = []
+        self.failure: BaseException | None = None
+        self.ended: list[str] = []
+        self.hold: Callable[[], object] = lambda: None
+
+    def publish(self, group: str, body: bytes, deadline: float) -> None:
+        """Take an event, or raise."""
+        self.hold()
+        if time.monotonic() >= deadline:
+            raise Unconfirmed("no confirmation in time")
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+        self.published.append((group, body))
+
+    def close(self, deadline: float) -> None:
+        """End in order."""
+        self.ended.append("closed")
+
+    def abandon(self) -> None:
+        """End at once."""
+        self.ended.append("abandoned")

@@ -1,0 +1,340 @@
+"""Tests of sending: connections, retries, pauses, threads that share a connection."""
+
+import functools
+import threading
+import time
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.notify.fakes import FakeConnection
+from towerws.notify.breaker import Breaker
+from towerws.notify.errors import (
+    Busy,
+    ConnectionLost,
+    EmitError,
+    Refused,
+    Unconfirmed,
+    Unreachable,
+)
+from towerws.notify.sender import NotTried, Sender
+
+
+class SenderTestCase(SynchronousTestCase):
+    """A sender whose connections are fakes, and whose breaker opens for ever."""
+
+    def setUp(self) -> None:
+        """Make the sender."""
+        self.connections: list[FakeConnection] = []
+        self.unreachable = False
+        self.sender = self._make(timeout=2.0)
+
+    def _make(self, *, timeout: float, pause: float = 1000.0) -> Sender:
+        return Sender(self._connect, timeout, functools.partial(Breaker, pause, pause))
+
+    def _connect(self, deadline: float) -> FakeConnection:
+        if self.unreachable:
+            raise ConnectionLost("connection refused")
+        self.connections.append(FakeConnection())
+        return self.connections[-1]
+
+    def _send(self, body: bytes = b"{}") -> None:
+        self.sender.send("jobs-summary", body)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Let the next event fail with an exception, and check that the sender raises it."""
+        self.connections[-1].failure = failure
+        with self.assertRaises(type(failure)):
+            self._send()
+
+
+class ConnectionTests(SenderTestCase):
+    """The connection, which is kept while it is good."""
+
+    def test_kept(self) -> None:
+        """All events go over one connection, and are counted."""
+        for _ in range(3):
+            self._send()
+        self.assertEqual(self.connections[0].published, [("jobs-summary", b"{}")] * 3)
+        self.assertEqual(len(self.connections), 1)
+        self.assertEqual((self.sender.published, self.sender.dropped), (3, 0))
+
+    def test_refused(self) -> None:
+        """A refusal concerns the event, not the connection, and is no reason to pause."""
+        self._send()
+        self._fail(Refused("no"))
+        self._send()
+        self.assertEqual(len(self.connections), 1)
+        self.assertEqual(self.connections[0].ended, [])
+
+    def test_stale(self) -> None:
+        """A kept connection that is lost is replaced, and the event goes over the new one."""
+        self._send()
+        self.connections[0].failure = ConnectionLost("gone")
+        self._send(b"second")
+        self.assertEqual(self.connections[0].ended, ["abandoned"])
+        self.assertEqual(self.connections[1].published, [("jobs-summary", b"second")])
+
+    def test_replaced_once(self) -> None:
+        """When the new one is lost as well, that is the end of it."""
+        self._send()
+        self.connections[0].failure = ConnectionLost("gone")
+
+        def connect_to_nothing(deadline: float) -> Any:
+            connection = self._connect(deadline)
+            connection.failure = ConnectionLost("gone again")
+            return connection
+
+        self.sender._connect = connect_to_nothing
+        with self.assertRaisesRegex(ConnectionLost, "gone again"):
+            self._send()
+        self.assertEqual(len(self.connections), 2)
+
+    def test_no_second_attempt_at_first(self) -> None:
+        """A first attempt on a new connection is the only one."""
+        attempts: list[float] = []
+
+        def connect(deadline: float) -> FakeConnection:
+            attempts.append(deadline)
+            raise ConnectionLost("connection refused")
+
+        self.sender._connect = connect
+        with self.assertRaises(ConnectionLost):
+            self._send()
+        self.assertEqual(len(attempts), 1)
+
+    def test_interrupted(self) -> None:
+        """What interrupts an event passes through, and the half used connection is given up."""
+
+        class SoftTimeLimit(BaseException):
+            """Celery raises such a thing from a signal handler."""
+
+        self._send()
+        self._fail(SoftTimeLimit())
+        self.assertEqual(self.connections[0].ended, ["abandoned"])
+        self._send()
+        self.assertEqual(len(self.connections), 2)
+
+
+class PauseTests(SenderTestCase):
+    """The circuit breaker at work."""
+
+    def test_fails_at_once(self) -> None:
+        """After a failure nobody tries."""
+        self.unreachable = True
+        with self.assertRaises(ConnectionLost):
+            self._send()
+        self.unreachable = False
+        with self.assertRaisesRegex(NotTried, "the next one is made in "):
+            self._send()
+        self.assertEqual(self.connections, [])
+
+    def test_error_in_time(self) -> None:
+        """An error that came before the time was over is a failure at once."""
+        self._send()
+        self._fail(Unreachable("something else"))
+        self.assertEqual(self.connections[0].ended, ["abandoned"])
+        self.assertTrue(self.sender._breaker.tripped)
+
+    def test_child(self) -> None:
+        """A forked child finds out for itself, and is closed if its parent was."""
+        self.sender._breaker.failed()
+        child = self.sender.for_child()
+        child.send("jobs-summary", b"{}")
+        self.assertEqual(len(self.connections), 1)
+        self.sender.close()
+        with self.assertRaisesRegex(EmitError, "closed"):
+            self.sender.for_child().send("jobs-summary", b"{}")
+
+
+class SilenceTests(SenderTestCase):
+    """A peer that does not answer: whether that is its fault depends on the time it had."""
+
+    def setUp(self) -> None:
+        """Connect."""
+        super().setUp()
+        self._send()
+
+    def _time_out(self, *, left: float, usable: bool = True) -> None:
+        """Let an event that has only so many of its 2 s left wait for its confirmation in vain."""
+        connection = self.connections[-1]
+        connection.hold = functools.partial(time.sleep, left)
+        if not usable:
+            connection.publish = self._answer_too_late  # type: ignore[method-assign]
+        with self.assertRaises(Unreachable):
+            self.sender._attempt("jobs-summary", b"{}", time.monotonic() + left)
+        connection.hold = lambda: None
+
+    def _answer_too_late(self, group: str, body: bytes, deadline: float) -> None:
+        self.connections[-1].hold()
+        raise Unreachable("no answer in time")
+
+    def test_with_all_the_time(self) -> None:
+        """An event that had the time to itself finds that the peer is away."""
+        self.sender = self._make(timeout=0.1)
+        self._send()
+        self.connections[-1].hold = functools.partial(time.sleep, 0.1)
+        with self.assertRaises(Unconfirmed):
+            self._send()
+        self.assertEqual(self.connections[-1].ended, ["abandoned"])
+        with self.assertRaises(NotTried):
+            self._send()
+
+    def test_with_a_part_of_it(self) -> None:
+        """One that had waited for others does not: the next is sent, on the same connection."""
+        self._time_out(left=0.1)
+        self._send()
+        self.assertEqual(len(self.connections), 1)
+        self.assertEqual(self.connections[0].ended, [])
+
+    def test_unusable_connection(self) -> None:
+        """A connection that would take the late answer for the next one's is replaced."""
+        self._time_out(left=0.1, usable=False)
+        self.assertEqual(self.connections[0].ended, ["abandoned"])
+        self._send()
+        self.assertEqual(len(self.connections), 2)
+
+    def test_adds_up(self) -> None:
+        """Several such events together find out; else threads in a crowd would try for ever."""
+        for tripped in (False, False, True):
+            self._time_out(left=0.6)
+            self.assertEqual(self.sender._breaker.tripped, tripped)
+        self.assertEqual(self.connections[0].ended, ["abandoned"])
+
+    def test_an_answer_ends_it(self) -> None:
+        """Any answer shows that the peer is there: the count starts anew."""
+        for answer in (self._send, functools.partial(self._fail, Refused("no"))):
+            self._time_out(left=0.05)
+            self.assertGreater(self.sender._silence, 0)
+            answer()
+            self.assertEqual(self.sender._silence, 0)
+
+
+class ThreadTests(SenderTestCase):
+    """Threads share the connection, and wait for one another no longer than allowed."""
+
+    def setUp(self) -> None:
+        """Let a second thread hold the connection until the test lets go."""
+        super().setUp()
+        self._send()
+        self.holding, self.release = threading.Event(), threading.Event()
+        self.connections[0].hold = self._hold
+        self.thread = threading.Thread(target=self._send)
+        self.thread.start()
+        self.addCleanup(self.thread.join, 5)
+        self.addCleanup(self.release.set)
+        self.assertTrue(self.holding.wait(5))
+
+    def _hold(self) -> None:
+        self.connections[0].hold = lambda: None
+        self.holding.set()
+        self.release.wait(5)
+
+    def test_waits(self) -> None:
+        """An event waits for that of another thread."""
+        threading.Timer(0.05, self.release.set).start()
+        self._send()
+        self.thread.join(5)
+        self.assertEqual(self.sender.published, 3)
+        self.assertEqual(len(self.connections), 1)
+
+    def test_not_for_ever(self) -> None:
+        """But so long only that it has a part of its time left; the peer is not to blame."""
+        self.assertEqual(self.sender._patience, 1.5)
+        self.sender._patience = 0.3
+        started = time.monotonic()
+        with self.assertRaisesRegex(Busy, "^1 other thread is publishing, and left no time"):
+            self._send()
+        self.assertGreater(time.monotonic() - started, 0.25)
+        self.assertLess(time.monotonic() - started, 1.5)
+        self.assertFalse(self.sender._breaker.tripped)
+        self.assertEqual(self.connections[0].ended, [])
+
+    def test_counts_the_others(self) -> None:
+        """The sentence tells how many threads publish."""
+        self.sender._patience = 0.0
+        self.sender._callers += 10
+        with self.assertRaisesRegex(Busy, "^11 other threads are publishing"):
+            self._send()
+        self.assertEqual(self.sender._callers, 11)
+
+    def test_not_after_a_failure(self) -> None:
+        """And not at all while another thread finds out whether the peer is back."""
+        self.sender._breaker.failed()
+        self.sender._breaker._until = 0.0  # the pause is over
+        started = time.monotonic()
+        with self.assertRaisesRegex(NotTried, "another thread is finding out"):
+            self._send()
+        self.assertLess(time.monotonic() - started, 1)
+
+    def test_close_waits(self) -> None:
+        """Closing waits for the event that is under way."""
+        threading.Timer(0.05, self.release.set).start()
+        self.sender.close()
+        self.thread.join(5)
+        self.assertEqual(self.sender.published, 2)
+        self.assertEqual(self.connections[0].ended, ["closed"])
+
+    def test_closed_while_waiting(self) -> None:
+        """A publisher that was closed meanwhile is not busy but closed."""
+        self.sender._patience = 0.3
+        closing = threading.Timer(0.05, self.sender.close)
+        closing.start()
+        with self.assertRaisesRegex(EmitError, "closed"):
+            self._send()
+        self.release.set()
+        closing.join(5)
+
+
+class CrowdTests(SenderTestCase):
+    """More threads than one connection can serve, and a peer that is well."""
+
+    def test_the_peer_is_not_blamed(self) -> None:
+        """As many events are published as fit, the others are busy; nothing is abandoned."""
+        outcomes: list[type[EmitError] | None] = []
+
+        def send() -> None:
+            try:
+                self._send()
+            except EmitError as error:
+                outcomes.append(type(error))
+            else:
+                outcomes.append(None)
+
+        self._send()
+        self.connections[0].hold = functools.partial(time.sleep, 0.2)
+        threads = [threading.Thread(target=send) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(set(outcomes), {None, Busy})
+        self.assertEqual(len(outcomes), 12)
+        self.assertGreaterEqual(outcomes.count(None), 4)
+        self._send()
+        self.assertEqual(len(self.connections), 1)
+        self.assertEqual(self.connections[0].ended, [])
+        self.assertEqual(self.sender.published, outcomes.count(None) + 2)
+
+
+class CloseTests(SenderTestCase):
+    """The end of a sender."""
+
+    def test_closes_the_connection(self) -> None:
+        """In order, and once, however often it is asked for."""
+        self._send()
+        for _ in range(2):
+            self.sender.close()
+        self.assertEqual(self.connections[0].ended, ["closed"])
+
+    def test_unused(self) -> None:
+        """Where nothing was sent there is nothing to close, and nothing is opened for that."""
+        self.sender.close()
+        self.assertEqual(self.connections, [])
+
+    def test_no_events_after(self) -> None:
+        """A closed sender takes nothing."""
+        self.sender.close()
+        with self.assertRaisesRegex(EmitError, "closed"):
+            self._send()
+        self.assertEqual(self.connections, [])
