@@ -15,12 +15,13 @@ from twisted.internet.task import Clock
 
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError, ConnectionAborted
+from towerws.amqp.specification import encode_method, load_specification
 
 
 def delivery(tag: int, routing_key: str = "jobs-1", body: bytes | None = b"{}") -> Delivery:
     """Make a delivery; without a body it is one that was too large."""
     size = 1 << 30 if body is None else len(body)
-    return Delivery(1, tag, False, "towerws.events", routing_key, "ctag", size, body)
+    return Delivery(1, tag, False, routing_key, size, body)
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Call:
 
 
 class FakeChannel:
-    """A channel on which every request is taken note of."""
+    """A channel on which every request is taken note of, if AMQP has such a request."""
 
     def __init__(self, client: "FakeClient", channel_id: int) -> None:
         """Belong to a client."""
@@ -49,8 +50,21 @@ class FakeChannel:
         self._channel_id = channel_id
 
     def __getattr__(self, name: str) -> Callable[..., Deferred[Any]]:
-        """Give the method of this name, whatever it is."""
-        return lambda **arguments: self._client.call(self._channel_id, name, arguments)
+        """Give the method of this name in the specification, which takes its arguments only."""
+        method = getattr(load_specification().klass, name)
+
+        def request(**arguments: Any) -> Deferred[Any]:
+            method(_Encoder(), **arguments)
+            return self._client.call(self._channel_id, name, arguments)
+
+        return request
+
+
+class _Encoder:
+    """What a method of the specification is called on, to see whether its arguments are right."""
+
+    def invoke(self, method: Any, arguments: tuple[Any, ...]) -> None:
+        encode_method(method, arguments)
 
 
 class FakeClient:
@@ -66,6 +80,7 @@ class FakeClient:
         closings: Seconds that each `close` allowed.
         closed: Fires when a `close` is over.
         lost: Why the connection is over.
+        blocked: Why the broker takes no messages.
     """
 
     def __init__(self, clock: Clock, held: tuple[str, ...] = ()) -> None:
@@ -80,6 +95,7 @@ class FakeClient:
         self.closed: Deferred[None] = succeed(None)
         self._clock = clock
         self.lost: AMQPError | None = None
+        self.blocked: str | None = None
         self._waiters: list[Deferred[AMQPError]] = []
 
     def call(self, channel: int, name: str, arguments: dict[str, Any]) -> Deferred[Any]:

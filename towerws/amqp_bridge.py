@@ -1,7 +1,10 @@
 """The event source behind a broker: consumes from RabbitMQ, and reconnects when that is lost."""
 
+import os
+import socket
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.application.internet import backoffPolicy
@@ -16,6 +19,7 @@ from towerws.amqp.connect import connect
 from towerws.amqp.consumer import Consumer
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
+from towerws.amqp.hosts import Host, Hosts
 from towerws.amqp.producer import Producer
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import Hub, SourceUnavailable
@@ -41,10 +45,11 @@ class BridgeSettings:
         prefetch: Events that the broker may send ahead of their acknowledgement. Enough that a
             read never waits for an acknowledgement, few enough to bound what is in memory.
         max_event: The largest event, in bytes; larger ones are counted and dropped.
-        retry_at_first: Seconds before the second attempt to connect; longer after each.
-        retry_at_most: The longest time between two attempts, to which up to a second of jitter
-            is added. Short, because clients wait for their events, and a broker that is down
-            refuses a connection at no cost.
+        retry_at_first: Seconds between the first attempt to connect and the second; longer after
+            each. Up to a second of jitter is added, lest all nodes come at once.
+        retry_at_most: The longest time between two attempts, without the jitter. Short, because
+            clients wait for their events, and a broker that is down refuses a connection at no
+            cost.
     """
 
     exchange: str = "towerws.events"
@@ -80,13 +85,13 @@ class AMQPBridge(Service):
             reactor: Connects and measures time.
             connect: For tests; see `towerws.amqp.connect.connect`.
         """
-        self._url = url
+        self._hosts = Hosts(url.hosts)
         self._hub = hub
         self._settings = settings
         self._reactor = reactor
-        self._connect = connect
+        self._connect = partial(connect, url, reactor=reactor, max_body=settings.max_event)
         self._retry_delay = backoffPolicy(settings.retry_at_first, settings.retry_at_most)
-        self._producer = Producer(self._connect_to, url.hosts, settings.exchange, reactor)
+        self._producer: Producer | None = None
         self._interests = Interests()
         self._throttle = Throttle(reactor.seconds)
         self._intake = Intake(hub.has_listeners, metrics, self._throttle)
@@ -97,15 +102,17 @@ class AMQPBridge(Service):
         self._connections = metrics.counter(
             "towerws_broker_connections_total", "Connections to the broker that came into service."
         )
-        metrics.gauge(
-            "towerws_broker_connected",
-            "1 while events come from the broker.",
-            lambda: int(self._unready is None),
-        )
+        self._show(metrics)
 
     def startService(self) -> None:
         """Begin to connect, and go on until stopped."""
         super().startService()
+        self._producer = Producer(
+            partial(self._connect, connection_name=_connection_name("producer")),
+            self._hosts.serving_first,
+            self._settings.exchange,
+            self._reactor,
+        )
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._stopped)
 
@@ -121,7 +128,9 @@ class AMQPBridge(Service):
             self._running.cancel()
             self._running = None
         self._unready = "the server stops"
-        closing = [self._producer.close(CLOSE_WITHIN)]
+        closing = []
+        if self._producer is not None:
+            closing.append(self._producer.close(CLOSE_WITHIN))
         if consumer is not None:
             closing.append(consumer.client.close(within=CLOSE_WITHIN))
         return gatherResults(closing).addCallback(lambda _: None)
@@ -160,21 +169,34 @@ class AMQPBridge(Service):
         """
         return Deferred.fromCoroutine(self._emit(group, payload))
 
+    def _show(self, metrics: Metrics) -> None:
+        metrics.gauge(
+            "towerws_broker_connected",
+            "1 while events come from the broker.",
+            lambda: int(self._unready is None),
+        )
+        metrics.gauge(
+            "towerws_broker_blocked",
+            "1 while the broker takes no events because of an alarm.",
+            lambda: int(self._producer is not None and self._producer.blocked),
+        )
+
     async def _emit(self, group: str, payload: bytes) -> dict[str, object]:
-        if self._consumer is None or self._unready is not None:
+        if self._producer is None or self._unready is not None:
             raise SourceUnavailable(f"The broker is away: {self._unready}.")
         try:
             await self._producer.publish(group, payload)
         except AMQPError as error:
-            raise SourceUnavailable(f"The broker did not take the event: {error}.") from error
+            raise SourceUnavailable(f"The broker did not confirm the event: {error}.") from error
         return {"confirmed": True}
 
     async def _run(self) -> None:
         attempt = 0
         while True:
-            lived = await self._serve()
-            attempt = 0 if lived >= STABLE_AFTER else attempt + 1
+            if await self._serve() >= STABLE_AFTER:
+                attempt = 0
             await deferLater(self._reactor, self._retry_delay(attempt))
+            attempt += 1
 
     async def _serve(self) -> float:
         """Try the hosts in turn, and serve with the first that works until it is lost.
@@ -182,7 +204,7 @@ class AMQPBridge(Service):
         Returns:
             How many seconds a connection lived; 0 if there was none.
         """
-        for host in self._url.hosts:
+        for position, host in enumerate(self._hosts):
             try:
                 consumer = await self._open(host)
             except AMQPError as error:
@@ -195,18 +217,22 @@ class AMQPBridge(Service):
                 self._release(consumer)
             self._unready = str(reason)
             self._log.warn("lost the broker: {reason}", reason=reason)
-            return float(self._reactor.seconds() - began)
+            lived = float(self._reactor.seconds() - began)
+            self._hosts.lost(position, lasted=lived >= STABLE_AFTER)
+            return lived
         return 0.0
 
-    def _refused(self, host: tuple[str, int], error: AMQPError) -> None:
+    def _refused(self, host: Host, error: AMQPError) -> None:
         self._unready = str(error)
         if self._throttle.permit(f"{host} {type(error).__name__}") is not None:
             self._log.warn(
                 "no events from the broker at {host}: {reason}", host=_address(host), reason=error
             )
 
-    async def _open(self, host: tuple[str, int]) -> Consumer:
-        client = await self._connect_to(host)
+    async def _open(self, host: Host) -> Consumer:
+        client = await self._connect(
+            host, connection_name=_connection_name("consumer"), on_deliveries=self._delivered
+        )
         consumer = Consumer(
             client,
             self._settings.exchange,
@@ -224,17 +250,9 @@ class AMQPBridge(Service):
         self._in_service(consumer, host)
         return consumer
 
-    def _connect_to(self, host: tuple[str, int]) -> Deferred[Client]:
-        return self._connect(
-            self._url,
-            host,
-            reactor=self._reactor,
-            on_deliveries=self._delivered,
-            max_body=self._settings.max_event,
-        )
-
-    def _in_service(self, consumer: Consumer, host: tuple[str, int]) -> None:
+    def _in_service(self, consumer: Consumer, host: Host) -> None:
         self._unready = None
+        self._hosts.serving = host
         self._connections.add()
         self._log.info(
             "consuming from the broker at {host}, {groups} groups bound",
@@ -255,7 +273,8 @@ class AMQPBridge(Service):
             self._interests.confirm(name)
 
     def _release(self, consumer: Consumer) -> None:
-        self._interrupted = True
+        # One that never came into service promised nothing.
+        self._interrupted = self._interrupted or self._unready is None
         self._consumer = None
         consumer.stop()
         self._interests.lose()
@@ -271,5 +290,10 @@ class AMQPBridge(Service):
             self._log.failure("the AMQP bridge ended", failure)
 
 
-def _address(host: tuple[str, int]) -> str:
+def _connection_name(role: str) -> str:
+    # Not to be called before the service starts: until then, twistd may fork.
+    return f"towerws {role} {socket.gethostname()}:{os.getpid()}"
+
+
+def _address(host: Host) -> str:
     return "{}:{}".format(*host)

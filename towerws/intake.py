@@ -73,8 +73,8 @@ class Intake:
         held_back = self._throttle.permit(kind)
         if held_back is not None:
             self._log.warn(
-                "dropped an event for {group!r}: {reason} ({held_back} such lines held back)",
+                "dropped an event for {group!r}: {reason}{and_more}",
                 group=delivery.routing_key,
                 reason=reason,
-                held_back=held_back,
+                and_more=f" ({held_back} such lines held back)" if held_back else "",
             )

@@ -174,13 +174,30 @@ class PublishTests(SynchronousTestCase):
     def test_blocked(self) -> None:
         """During an alarm publishes fail at once; they work again after it."""
         self.broker.send(spec.Connection.Blocked("low on memory"))
-        self.assertTrue(self.broker.client.blocked)
-        self.failureResultOf(self._publish(), PublishBlocked)
+        self.assertEqual(self.broker.client.blocked, "low on memory")
+        text = str(self.failureResultOf(self._publish(), PublishBlocked).value)
+        self.assertRegex(text, "^nothing was sent: .* takes no messages for now: low on memory$")
         self.assertEqual(self.broker.received(), [])
         self.broker.send(spec.Connection.Unblocked())
-        self.assertFalse(self.broker.client.blocked)
+        self.assertIsNone(self.broker.client.blocked)
         self._publish()
         self.assertEqual(self.broker.blocks, [(True, "low on memory"), (False, "")])
+
+    def test_blocked_while_waiting(self) -> None:
+        """What waits when an alarm comes fails at once; that it is confirmed later does no harm."""
+        waiting = [self._publish(), self._publish()]
+        self.broker.send(spec.Connection.Blocked("low on disk"))
+        for each in waiting:
+            text = str(self.failureResultOf(each, PublishBlocked).value)
+            self.assertRegex(text, "^it was sent and may be taken later, but .*: low on disk$")
+        # However long the alarm: a broker that does not read owes no answer.
+        self.broker.clock.advance(self.broker.client.reply_timeout)
+        self.broker.send(spec.Connection.Unblocked())
+        self.broker.send(spec.Basic.Ack(1), 1)
+        later = self._publish()
+        self.broker.send(spec.Basic.Ack(3, multiple=True), 1)
+        self.successResultOf(later)
+        self.assertIsNone(self.broker.client.lost)
 
     def test_unencodable(self) -> None:
         """Trap 8: a property that cannot be encoded fails its publish alone and is not counted."""

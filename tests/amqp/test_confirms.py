@@ -1,5 +1,6 @@
 """Tests of `towerws.amqp.confirms`."""
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -8,6 +9,7 @@ from towerws.amqp.deadline import ReplyDeadline
 from towerws.amqp.errors import (
     ConnectionAborted,
     ProtocolViolation,
+    PublishBlocked,
     PublishOverflow,
     PublishRefused,
 )
@@ -75,6 +77,42 @@ class ConfirmsTests(SynchronousTestCase):
         self.confirms.check(10)
         for each in waiting:
             self.successResultOf(each)
+
+    def test_given_up(self) -> None:
+        """Messages given up are still under way: they count, and their confirmations are taken."""
+        waiting = [self.confirms.add(2) for _ in range(3)]
+        reason = PublishBlocked("an alarm")
+        self.confirms.give_up(reason)
+        for each in waiting:
+            self.assertIs(self.failureResultOf(each).value, reason)
+        self.assertRaises(PublishOverflow, self.confirms.check, 0)
+        self.clock.advance(3600)
+        self.assertEqual(self.expired, [])
+        self.confirms.give_up(reason)
+        self.confirms.settle(2, multiple=True, refused=True)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        later = self.confirms.add(5)
+        self.confirms.settle(3, multiple=False, refused=False)
+        self.assertNoResult(later)
+        self.confirms.settle(4, multiple=False, refused=False)
+        self.successResultOf(later)
+        self.confirms.check(10)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        with self.assertRaises(ProtocolViolation):
+            self.confirms.settle(3, multiple=False, refused=False)
+
+    def test_end_after_giving_up(self) -> None:
+        """The end of the connection tells those who still wait, and nobody twice."""
+        self.failureResultOf(self._given_up(), PublishBlocked)
+        waiting = self.confirms.add(1)
+        self.confirms.fail(ConnectionAborted("test"))
+        self.failureResultOf(waiting, ConnectionAborted)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def _given_up(self) -> Deferred[None]:
+        waiting = self.confirms.add(1)
+        self.confirms.give_up(PublishBlocked("an alarm"))
+        return waiting
 
     def test_end_of_the_connection(self) -> None:
         """All that wait get to know why."""

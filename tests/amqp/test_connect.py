@@ -159,15 +159,33 @@ class ConnectTests(SynchronousTestCase):
         self._assert_nothing_left()
 
     def test_no_connection(self) -> None:
-        """A host that is unknown or refuses is named in the error."""
-        for error in (ConnectError("nobody listens"), DNSLookupError("no such host")):
+        """Whatever keeps a connection from coming about, the error is ours and names the host."""
+        for error in (
+            ConnectError("nobody listens"),
+            DNSLookupError("no such host"),
+            OSError(24, "Too many open files"),
+            ValueError("no name"),
+            UnicodeEncodeError("idna", "x", 0, 1, "label too long"),
+        ):
             endpoint = MemoryEndpoint(self.clock)
             endpoint._connecting = fail(error)
             connecting = connect(
                 URL, HOST, reactor=self.clock, endpoint=endpoint, on_deliveries=lambda _: None
             )
             text = str(self.failureResultOf(connecting, ConnectFailed).value)
-            self.assertIn("broker.example port 5672", text)
+            self.assertIn("no connection to broker.example port 5672: ", text)
+            self.assertFalse(text.endswith("."), text)
+        self.connecting.cancel()
+        self.failureResultOf(self.connecting, CancelledError)
+
+    def test_bad_name_with_tls(self) -> None:
+        """A name that no certificate can be for is an error like the others."""
+        url = replace(URL, tls=True)
+        for name in ("a b", "", "h\xf8st"):
+            connecting = connect(
+                url, (name, 5671), reactor=self.clock, on_deliveries=lambda _: None
+            )
+            self.failureResultOf(connecting, ConnectFailed)
         self.connecting.cancel()
         self.failureResultOf(self.connecting, CancelledError)
 

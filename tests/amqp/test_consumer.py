@@ -29,16 +29,16 @@ class ConsumerCase(SynchronousTestCase):
         client: Any = self.client
         self.consumer = Consumer(client, "events", prefetch, self.clock, self.bound.append)
 
-    def start(self, *groups: str) -> Deferred[None]:
-        """Start with some groups."""
-        return Deferred.fromCoroutine(self.consumer.start(lambda: groups))
+    def start(self, *routing_keys: str) -> Deferred[None]:
+        """Start with some bindings."""
+        return Deferred.fromCoroutine(self.consumer.start(lambda: routing_keys))
 
 
 class StartTests(ConsumerCase):
     """What is asked of the broker, in which order."""
 
     def test_order(self) -> None:
-        """Exchange, queue, limit, bindings, and only then events."""
+        """Exchange, queue, limit, bindings, and only then deliveries."""
         self.successResultOf(self.start("jobs-1", "jobs-2"))
         queue = {"queue": "amq.gen-1"}
         self.assertEqual(
@@ -70,14 +70,14 @@ class StartTests(ConsumerCase):
         self.successResultOf(started)
         self.assertEqual(len(self.bound), 1000)
 
-    def test_groups_are_read_late(self) -> None:
-        """Groups count as they are when there is a queue; before, `bind` has nothing to do."""
+    def test_keys_are_read_late(self) -> None:
+        """Keys count as they are when there is a queue; before, `bind` has nothing to do."""
         self.connect("queue_declare")
-        groups = ["jobs-1"]
-        started = Deferred.fromCoroutine(self.consumer.start(lambda: groups))
+        keys = ["jobs-1"]
+        started = Deferred.fromCoroutine(self.consumer.start(lambda: keys))
         self.consumer.bind(["jobs-2"])
         self.consumer.unbind(["jobs-1"])
-        groups[:] = ["jobs-2"]
+        keys[:] = ["jobs-2"]
         self.client.reply_to("queue_declare")
         self.successResultOf(started)
         self.assertEqual(
@@ -111,7 +111,7 @@ class StartTests(ConsumerCase):
 
 
 class BindingTests(ConsumerCase):
-    """Groups that come and go."""
+    """Bindings that come and go."""
 
     def setUp(self) -> None:
         """Start, and hold back the answers to bindings from then on."""
@@ -120,7 +120,7 @@ class BindingTests(ConsumerCase):
         self.client.held = {"queue_bind", "queue_unbind"}
 
     def test_bind(self) -> None:
-        """A group is bound when the broker says so."""
+        """A key is bound when the broker says so."""
         self.consumer.bind(["jobs-1"])
         self.assertEqual(self.bound, [])
         self.client.reply_to("queue_bind")
@@ -138,7 +138,7 @@ class BindingTests(ConsumerCase):
         self.assertEqual(self.bound, [])
 
     def test_bound_again(self) -> None:
-        """Of several bindings of a group only the last one counts: between were unbindings."""
+        """Of several bindings of a key only the last one counts: between were unbindings."""
         for _ in range(3):
             self.consumer.bind(["jobs-1"])
             self.consumer.unbind(["jobs-1"])
@@ -150,14 +150,28 @@ class BindingTests(ConsumerCase):
         self.client.reply_to("queue_bind")
         self.assertEqual(self.bound, ["jobs-1"])
 
-    def test_many_groups_in_the_long_run(self) -> None:
-        """Groups that came and went, as those of jobs do, are not kept in mind."""
+    def test_many_keys_in_the_long_run(self) -> None:
+        """Keys that came and went, as those of jobs do, are not kept in mind."""
         self.client.held.clear()
         for number in range(100):
             self.consumer.bind([f"job_events-{number}"])
             self.consumer.unbind([f"job_events-{number}"])
+        self._assert_forgotten()
+
+    def test_unbound_before_it_was_bound(self) -> None:
+        """Nor are those that are gone before the broker has bound them; nobody is told of them."""
+        for number in range(100):
+            self.consumer.bind([f"job_events-{number}"])
+            self.consumer.unbind([f"job_events-{number}"])
+        for _ in range(100):
+            self.client.reply_to("queue_bind")
+            self.client.reply_to("queue_unbind")
+        self.assertEqual(self.bound, [])
+        self._assert_forgotten()
+
+    def _assert_forgotten(self) -> None:
         self.assertEqual(self.consumer.bound, set())
-        self.assertEqual(len(self.consumer._unconfirmed), 0)
+        self.assertEqual(self.consumer._binding, {})
 
     def test_loss(self) -> None:
         """That the connection is lost is told elsewhere; here it is no error."""

@@ -30,6 +30,7 @@ class DescribeLossTests(SynchronousTestCase):
         """Anything else speaks for itself."""
         text = describe_loss(Failure(ConnectionLost("reset by peer")), authenticating=False)
         self.assertIn("reset by peer", text)
+        self.assertFalse(text.endswith("."), text)
 
     def test_while_authenticating(self) -> None:
         """Trap 20: a broker that drops the connection instead of saying no is given away."""

@@ -1,8 +1,19 @@
 """Tests of `towerws.amqp.tls`: real handshakes, in memory."""
 
+import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import (
     Certificate,
@@ -68,6 +79,22 @@ def _shake_hands(creator: Any, server_options: Any) -> tuple[_Peer, _Peer, Any]:
     return client, server, wrapped_server
 
 
+def _self_signed(directory: Path, key: Any) -> tuple[str, str]:
+    """Make a certificate without any ``subjectAltName``; return its file and that of the key."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, SHA256())
+    )
+    certfile, keyfile = directory / "self-signed.pem", directory / "self-signed.key"
+    certfile.write_bytes(certificate.public_bytes(Encoding.PEM))
+    keyfile.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(certfile), str(keyfile)
+
+
 class ConnectionCreatorTests(SynchronousTestCase):
     """Trap 28: TLS, with certificates that are checked."""
 
@@ -127,6 +154,33 @@ class ConnectionCreatorTests(SynchronousTestCase):
         self.assertEqual(client.received, b"hello")
         self.assertEqual(wrapped.getHandle().get_servername(), b"localhost")
 
+    def test_names_with_underscores(self) -> None:
+        """Names such as Docker's are sent and verified like others, with or without a last dot."""
+        files = make_server_certificate(self.directory, "rabbit_1")
+        server = PrivateCertificate.loadPEM(
+            Path(files.keyfile).read_bytes() + Path(files.certfile).read_bytes()
+        ).options()
+        url = self._url(cacertfile=files.cafile)
+        for host in ("rabbit_1", "rabbit_1."):
+            client, _, wrapped = _shake_hands(connection_creator(url, host), server)
+            self.assertEqual(client.received, b"hello")
+            self.assertEqual(wrapped.getHandle().get_servername(), b"rabbit_1")
+        client, _, _ = _shake_hands(connection_creator(url, "rabbit_2"), server)
+        assert client.ended is not None
+        self.assertIn("not valid for its host name", describe_loss(client.ended, False))
+
+    def test_certificate_without_names(self) -> None:
+        """A trusted certificate that is for no host at all is refused."""
+        certfile, keyfile = _self_signed(self.directory, ec.generate_private_key(ec.SECP256R1()))
+        server = PrivateCertificate.loadPEM(
+            Path(keyfile).read_bytes() + Path(certfile).read_bytes()
+        ).options()
+        creator = connection_creator(self._url(cacertfile=certfile), "localhost")
+        client, server_side, _ = _shake_hands(creator, server)
+        self.assertEqual((client.received, server_side.received), (b"", b""))
+        assert client.ended is not None
+        self.assertIn("not valid for its host name", describe_loss(client.ended, False))
+
     def test_verify_none(self) -> None:
         """Who says so in the URL gets encryption without knowing to whom."""
         url = self._url(verify="verify_none")
@@ -161,6 +215,25 @@ class ConnectionCreatorTests(SynchronousTestCase):
             _, _, wrapped = _shake_hands(connection_creator(url, "localhost"), demanding)
             sent = wrapped.getHandle().get_peer_cert_chain(as_cryptography=True) or []
             self.assertEqual([each.subject.rfc4514_string() for each in sent], others)
+
+    def test_encrypted_key(self) -> None:
+        """A key that is encrypted is told from one that does not fit; nobody is asked to type."""
+        key = load_pem_private_key(Path(self.files.keyfile).read_bytes(), None)
+        for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
+            encrypted = self.directory / "encrypted.pem"
+            encrypted.write_bytes(
+                key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"s3cret"))
+            )
+            url = self._url(certfile=self.files.certfile, keyfile=str(encrypted))
+            with self.assertRaisesRegex(ConnectFailed, "keyfile .*encrypted.pem, is encrypted$"):
+                connection_creator(url, "localhost")
+
+    def test_weak_certificate(self) -> None:
+        """A certificate that OpenSSL refuses to use is an error like the others."""
+        certfile, keyfile = _self_signed(self.directory, rsa.generate_private_key(65537, 1024))
+        url = self._url(certfile=certfile, keyfile=keyfile)
+        with self.assertRaisesRegex(ConnectFailed, "OpenSSL does not take the certfile"):
+            connection_creator(url, "localhost")
 
     def test_unusable_files(self) -> None:
         """A file that is missing, not PEM, or of another key is named in the error."""

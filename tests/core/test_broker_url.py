@@ -84,6 +84,8 @@ class ParseTests(SynchronousTestCase):
             ("127.0.0.1:65535", ("127.0.0.1", 65535)),
             ("[0:0:0:0:0:0:0:1]", ("::1", 5672)),
             ("rabbit_1.my-zone.example.", ("rabbit_1.my-zone.example.", 5672)),
+            ("_rabbit-.x", ("_rabbit-.x", 5672)),
+            ("-rabbit", ("-rabbit", 5672)),
         ):
             self.assertEqual(BrokerURL.parse(f"amqp://{text}").hosts, (host,))
 

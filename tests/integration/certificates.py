@@ -16,7 +16,7 @@ _LIFETIME = datetime.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """Paths of PEM files for a server on 127.0.0.1 and ``localhost``.
+    """Paths of PEM files for a server on 127.0.0.1.
 
     Attributes:
         cafile: The authority's certificate, for clients to trust.
@@ -29,11 +29,12 @@ class ServerCertificate:
     keyfile: str
 
 
-def make_server_certificate(directory: Path) -> ServerCertificate:
+def make_server_certificate(directory: Path, host: str = "localhost") -> ServerCertificate:
     """Make a new authority and a certificate signed by it.
 
     Args:
         directory: An existing directory; gets ``ca.pem``, ``server.pem`` and ``server.key``.
+        host: The name that it is valid for, beside 127.0.0.1.
 
     Returns:
         The paths of the three files.
@@ -49,9 +50,9 @@ def make_server_certificate(directory: Path) -> ServerCertificate:
         .sign(authority_key, hashes.SHA256())
     )
     server_key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     server = (
-        _certificate(_name("localhost"), authority_name, server_key.public_key())
+        _certificate(_name(host), authority_name, server_key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),

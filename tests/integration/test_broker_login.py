@@ -1,5 +1,6 @@
 """How the real server comes to a broker, what it says when it cannot, and how it leaves."""
 
+import socket
 import time
 from urllib.parse import quote
 
@@ -95,12 +96,23 @@ class URLTests(LoginCase):
     """Brokers that are not at the default place."""
 
     def test_several_hosts(self) -> None:
-        """The first host that works is taken."""
+        """The first host that works is taken, whatever those before it are called."""
         dead = free_ports(2)
         hosts = ",".join(f"127.0.0.1:{port}" for port in (*dead, self.node.port))
+        hosts = f"rabbit_1.invalid,-rabbit.invalid,{hosts}"
         server = self.start_server(broker=f"amqp://{hosts}/%2F")
         self.works(server, self.node.url)
-        self.assertIn(f"127.0.0.1:{dead[0]}", server.log())
+        for host in ("rabbit_1.invalid:5672", "-rabbit.invalid:5672", f"127.0.0.1:{dead[0]}"):
+            self.assertIn(f"no events from the broker at {host}: no connection", server.log())
+
+    def test_connection_names(self) -> None:
+        """``rabbitmqctl list_connections`` tells a server's two connections apart."""
+        server = self.start_server(broker=self.node.url)
+        self.assertEqual(server.emit("login-1", b"{}")[0], 202)
+        listed = self.node.ctl("list_connections", "client_properties")
+        for role in ("consumer", "producer"):
+            name = f"towerws {role} {socket.gethostname()}:{server.pid}"
+            self.assertEqual(listed.count(name), 1, listed)
 
     def test_vhost_and_user(self) -> None:
         """Names and passwords with every character that a URL has a use for."""

@@ -14,9 +14,13 @@ from tests.integration.clients import PATIENCE, Client
 from tests.integration.loopback import wait_until
 from tests.integration.rabbitmq import shared_node
 from tests.integration.server import ServerProcess
+from towerws.amqp.producer import PUBLISH_TIMEOUT
 
 #: The longest time between the broker's return and the next event at a client, in seconds.
 _BACK_WITHIN = 5.0
+
+#: The longest time in seconds for an emit to be refused during an alarm, of which the broker tells.
+_REFUSED_WITHIN = PUBLISH_TIMEOUT / 5
 
 #: Over how many seconds the server closes its clients after a gap; and half a second for it.
 _CLOSED_WITHIN = 5.5
@@ -202,8 +206,12 @@ class MemoryAlarmTests(LossCase):
         self._alarm()
         began = time.monotonic()
         status, answer = self.alarmed.emit("loss-1", b'{"in between": 1}')
-        self.tell(f"an emit during an alarm was answered after {time.monotonic() - began:.2f} s")
+        took = time.monotonic() - began
+        self.tell(f"an emit during an alarm was answered after {took:.2f} s")
         self.assertEqual(status, 503, answer)
+        self.assertLess(took, _REFUSED_WITHIN)
+        self.assertIn("low on memory", str(answer))
+        self.assertEqual(self.alarmed.metric("towerws_broker_blocked"), 1)
         self._consumes()
         self._all_clear()
         wait_until(
@@ -211,6 +219,10 @@ class MemoryAlarmTests(LossCase):
             PATIENCE,
             "emits are refused after the alarm",
         )
+        self.assertEqual(self.alarmed.metric("towerws_broker_blocked"), 0)
+        log = self.alarmed.log()
+        self.assertEqual(log.count("the broker takes no messages for now: low on memory"), 1)
+        self.assertEqual(log.count("the broker takes messages again"), 1)
 
 
 class _Store:

@@ -24,6 +24,8 @@ from towerws.amqp.specification import encode_method
 if TYPE_CHECKING:
     from towerws.amqp.client import Client
 
+_BLOCKED = "the broker takes no messages for now"
+
 
 class Channel(AMQChannel):
     """txamqp's channel with a request path that cannot hang.
@@ -70,8 +72,8 @@ class Channel(AMQChannel):
         if confirms is None:
             raise ValueError(f"channel {self.id} is not in confirm mode: call confirm_select first")
         try:
-            if client.blocked:
-                raise PublishBlocked("the broker takes no messages for now: an alarm is raised")
+            if client.blocked is not None:
+                raise PublishBlocked(f"nothing was sent: {_BLOCKED}: {client.blocked}")
             confirms.check(len(body))
             message = pack_message(
                 self.id,
@@ -134,6 +136,17 @@ class Channel(AMQChannel):
         _, waiting = self._pending.popleft()
         self._deadline.progress(outstanding=bool(self._pending))
         waiting.callback(message)
+
+    def give_up_publishes(self, reason: str) -> None:
+        """Tell publishers who wait that the broker takes no messages for now.
+
+        Args:
+            reason: The broker's.
+        """
+        if self.confirms is not None:
+            self.confirms.give_up(
+                PublishBlocked(f"it was sent and may be taken later, but {_BLOCKED}: {reason}")
+            )
 
     def fail(self, reason: AMQPError) -> None:
         """Give up all requests.

@@ -34,16 +34,15 @@ _REPLY_SUCCESS = 200
 class Client(AMQClient):
     """txamqp's client, hardened: whatever goes wrong, the connection ends and says why.
 
-    Replaced by subclassing are the framing (`Receiver`: deliveries are put together synchronously,
-    with bodies as bytes), the codec, the request path (`Channel`), the reactions to the broker
-    (`Delegate`), the heartbeats and the ways to end. txamqp's queues, locks and writer loop are not
-    used at all.
+    Replaced by subclassing are framing (`Receiver`), codec, request path (`Channel`), reactions to
+    the broker (`Delegate`), heartbeats and ways to end. txamqp's queues, locks and writer loop are
+    not used at all.
 
     Made by `towerws.amqp.connect.connect`, which also runs the handshake to its end.
 
     Attributes:
         ready: Fires once when the handshake is over: with ``None``, or with why it failed.
-        blocked: Whether the broker takes no messages for now (``connection.blocked``).
+        blocked: Why the broker takes no messages for now, or ``None`` (``connection.blocked``).
         server_properties: What the broker says about itself: product, version, cluster_name, ...
         reply_timeout: Seconds the broker may owe us answers without giving one.
         confirm_limits: How many publishes may wait for confirmation on a channel.
@@ -70,7 +69,7 @@ class Client(AMQClient):
         self.reply_timeout = reply_timeout
         self.confirm_limits = confirm_limits or ConfirmLimits()
         self.ready: Deferred[AMQPError | None] = Deferred()
-        self.blocked = False
+        self.blocked: str | None = None
         self.server_properties: dict[str, Any] = {}
         self._on_deliveries = on_deliveries
         self._on_blocked = on_blocked
@@ -239,16 +238,18 @@ class Client(AMQClient):
         self._receiver.frame_max = frame_max
         self._heartbeat.start(heartbeat)
 
-    def set_blocked(self, blocked: bool, reason: str) -> None:
+    def set_blocked(self, reason: str | None) -> None:
         """Note whether messages may be published, for `Delegate`.
 
         Args:
-            blocked: Whether they must not.
-            reason: The broker's.
+            reason: Why they must not, or ``None`` if they may.
         """
-        self.blocked = blocked
+        self.blocked = reason
         if self._on_blocked is not None:
-            self._on_blocked(blocked, reason)
+            self._on_blocked(reason is not None, reason or "")
+        if reason is not None:
+            for channel in list(self.channels.values()):
+                channel.give_up_publishes(reason)
 
     def connectionMade(self) -> None:
         """Begin to speak; the broker answers with ``connection.start``."""
@@ -294,5 +295,5 @@ class Client(AMQClient):
         self.transport.write(HEARTBEAT_FRAME)
 
     def _miss(self) -> None:
-        silence = f"{2 * self.heartbeat} s, not even a heartbeat"
-        self.fail(ConnectionLost(f"nothing came from the broker for {silence}"))
+        silence = f"for {2 * self.heartbeat} s, not even a heartbeat"
+        self.fail(ConnectionLost(f"nothing came from the broker {silence}"))

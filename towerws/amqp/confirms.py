@@ -35,7 +35,8 @@ class Confirms:
         """
         self._limits = limits
         self._deadline = deadline
-        self._waiting: dict[int, tuple[int, Deferred[None]]] = {}
+        #: Size and Deferred by number; those given up have no Deferred, but are still under way.
+        self._waiting: dict[int, tuple[int, Deferred[None] | None]] = {}
         self._size = 0
         self._last_tag = 0
 
@@ -51,8 +52,8 @@ class Confirms:
         limits = self._limits
         if len(self._waiting) >= limits.messages or self._size + size > limits.size:
             raise PublishOverflow(
-                f"{len(self._waiting)} messages of {self._size} bytes wait for confirmation by the"
-                f" broker; the limits are {limits.messages} and {limits.size}"
+                f"nothing was sent: {len(self._waiting)} messages of {self._size} bytes wait for"
+                f" confirmation by the broker; the limits are {limits.messages} and {limits.size}"
             )
 
     def add(self, size: int) -> Deferred[None]:
@@ -92,18 +93,32 @@ class Confirms:
         self._size -= sum(size for size, _ in settled)
         self._deadline.progress(outstanding=bool(self._waiting))
         for _, confirmed in settled:
+            if confirmed is None:
+                continue
             if refused:
                 confirmed.errback(PublishRefused("the broker could not take the message"))
             else:
                 confirmed.callback(None)
 
+    def give_up(self, reason: AMQPError) -> None:
+        """Tell those who wait that it would take long, while the messages stay under way.
+
+        They count against the limits until the broker confirms them, and it may take its time.
+
+        Args:
+            reason: Why.
+        """
+        self._deadline.cancel()
+        given_up = [confirmed for _, confirmed in self._waiting.values() if confirmed is not None]
+        self._waiting = {tag: (size, None) for tag, (size, _) in self._waiting.items()}
+        for confirmed in given_up:
+            confirmed.errback(reason)
+
     def fail(self, reason: AMQPError) -> None:
-        """Give up all of them.
+        """Give up all of them for good.
 
         Args:
             reason: Why the connection ended.
         """
-        self._deadline.cancel()
-        waiting, self._waiting = self._waiting, {}
-        for _, confirmed in waiting.values():
-            confirmed.errback(reason)
+        self.give_up(reason)
+        self._waiting.clear()

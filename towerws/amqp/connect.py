@@ -4,17 +4,22 @@ from collections.abc import Callable
 from typing import Any, NoReturn, Required, TypedDict, Unpack
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 
 from towerws.amqp.client import Client
 from towerws.amqp.confirms import ConfirmLimits
 from towerws.amqp.deliveries import Delivery
+from towerws.amqp.endpoint import HostEndpoint
 from towerws.amqp.errors import ConnectFailed, HandshakeTimeout
 from towerws.amqp.tls import connection_creator
 from towerws.core.broker_url import BrokerURL
+
+#: What connecting may raise: nobody listens; the name is unknown, or the system is out of files; a
+#: name cannot be written.
+_CONNECT_ERRORS = (ConnectError, OSError, ValueError)
 
 
 class ClientOptions(TypedDict, total=False):
@@ -87,8 +92,9 @@ async def _connect(
     except (CancelledError, ConnectingCancelledError):
         client.abort("this side gave the handshake up")
         raise CancelledError from None
-    except (ConnectError, DNSLookupError) as error:
-        raise ConnectFailed(f"no connection to {host[0]} port {host[1]}: {error}") from error
+    except _CONNECT_ERRORS as error:
+        why = str(error).rstrip(".")
+        raise ConnectFailed(f"no connection to {host[0]} port {host[1]}: {why}") from error
     if refused is not None:
         raise refused
     return client
@@ -98,5 +104,5 @@ def _endpoint(url: BrokerURL, host: tuple[str, int], reactor: Any) -> IStreamCli
     name, port = host
     creator = connection_creator(url, name) if url.tls else None
     # Its own timeout is not to come before the deadline of the whole handshake.
-    plain = HostnameEndpoint(reactor, name, port, timeout=2 * url.connection_timeout)
+    plain = HostEndpoint(reactor, name, port, timeout=2 * url.connection_timeout)
     return plain if creator is None else wrapClientTLS(creator, plain)

@@ -1,11 +1,9 @@
-"""A connection put to use: the node's queue, its bindings, and what is consumed.
+"""A connection put to use: a queue of its own, its bindings, and what is consumed.
 
 One topic exchange, durable, shared by all; one queue of this process, exclusive and deleted with
-its connection, bound once for each group that has listeners. RabbitMQ sends a node only what its
-clients want.
+its connection, bound once for each routing key that is wanted. RabbitMQ sends nothing else.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,19 +17,19 @@ from towerws.amqp.errors import AMQPError
 
 _CHANNEL = 1
 
-#: Seconds after which consumed events are acknowledged although few of them are.
+#: Seconds after which deliveries are acknowledged although they are few.
 ACK_DELAY = 0.05
 
 
 class Consumer:
     """What a bridge does with one connection, from its opening to its loss.
 
-    Acknowledgements are collected: one for many events costs the broker and us a fraction of one
-    for each.
+    Acknowledgements are collected: one for many deliveries costs the broker and us a fraction of
+    one for each.
 
     Attributes:
         client: The connection.
-        bound: The groups whose last binding the broker has confirmed.
+        bound: The routing keys that are bound, confirmed by the broker.
     """
 
     def __init__(
@@ -46,10 +44,10 @@ class Consumer:
 
         Args:
             client: An open connection.
-            exchange: The topic exchange that backends publish to.
-            prefetch: Events that the broker may send ahead of their acknowledgement.
+            exchange: The topic exchange to consume from.
+            prefetch: Messages that the broker may send ahead of their acknowledgement.
             clock: Delays acknowledgements.
-            on_bound: Called with a group's name when the broker has confirmed its last binding.
+            on_bound: Called with a routing key when the broker has confirmed that it is bound.
         """
         self.client = client
         self._exchange = exchange
@@ -59,17 +57,17 @@ class Consumer:
         self._channel: Any = None
         self._queue = ""
         self.bound: set[str] = set()
-        self._unconfirmed: Counter[str] = Counter()
+        self._binding: dict[str, object] = {}
         self._ack_every = max(1, prefetch // 4)
         self._unacknowledged = 0
         self._last_tag = 0
         self._ack_call: IDelayedCall | None = None
 
-    async def start(self, groups: Callable[[], Iterable[str]]) -> None:
+    async def start(self, routing_keys: Callable[[], Iterable[str]]) -> None:
         """Declare, bind and consume.
 
         Args:
-            groups: Called for the groups to bind once there is a queue; groups that come later
+            routing_keys: Called for those to bind once there is a queue; those that come later
                 are for `bind`.
 
         Raises:
@@ -82,36 +80,37 @@ class Consumer:
         self._queue = declared.queue
         self._channel = channel
         try:
-            await gatherResults([self._bind(name) for name in groups()], consumeErrors=True)
+            await gatherResults([self._bind(key) for key in routing_keys()], consumeErrors=True)
         except FirstError as error:
             error.subFailure.raiseException()
         await channel.basic_consume(queue=self._queue)
 
-    def bind(self, names: Iterable[str]) -> None:
-        """Ask for the events of groups; nothing before there is a queue.
+    def bind(self, routing_keys: Iterable[str]) -> None:
+        """Ask for messages; nothing before there is a queue.
 
         Args:
-            names: The groups.
+            routing_keys: With which routing keys.
         """
         if self._channel is not None:
-            for name in names:
-                self._bind(name).addErrback(_connection_is_gone)
+            for key in routing_keys:
+                self._bind(key).addErrback(_connection_is_gone)
 
-    def unbind(self, names: Iterable[str]) -> None:
-        """Ask for the events of groups no more; nothing before there is a queue.
+    def unbind(self, routing_keys: Iterable[str]) -> None:
+        """Ask for messages no more; nothing before there is a queue.
 
         Args:
-            names: The groups.
+            routing_keys: With which routing keys.
         """
         if self._channel is not None:
-            for name in names:
-                self.bound.discard(name)
+            for key in routing_keys:
+                self.bound.discard(key)
+                self._binding.pop(key, None)
                 self._channel.queue_unbind(
-                    queue=self._queue, exchange=self._exchange, routing_key=name
+                    queue=self._queue, exchange=self._exchange, routing_key=key
                 ).addErrback(_connection_is_gone)
 
     def acknowledge(self, deliveries: list[Delivery]) -> None:
-        """Tell the broker, soon, that events have been handled.
+        """Tell the broker, soon, that deliveries have been handled.
 
         Args:
             deliveries: All that came in one read, in order.
@@ -136,22 +135,21 @@ class Consumer:
         self._unacknowledged = 0
         self.client.ack(_CHANNEL, self._last_tag, multiple=True)
 
-    def _bind(self, name: str) -> Deferred[None]:
-        self.bound.discard(name)
-        self._unconfirmed[name] += 1
+    def _bind(self, key: str) -> Deferred[None]:
+        self.bound.discard(key)
+        request = self._binding[key] = object()
         bound: Deferred[Any] = self._channel.queue_bind(
-            queue=self._queue, exchange=self._exchange, routing_key=name
+            queue=self._queue, exchange=self._exchange, routing_key=key
         )
-        return bound.addCallback(lambda _: self._bound(name))
+        return bound.addCallback(lambda _: self._bound(key, request))
 
-    def _bound(self, name: str) -> None:
-        # Between two bindings of the same name there was an unbinding, which the broker may not
-        # have come to yet: only the last confirmation counts.
-        self._unconfirmed[name] -= 1
-        if not self._unconfirmed[name]:
-            del self._unconfirmed[name]
-            self.bound.add(name)
-            self._on_bound(name)
+    def _bound(self, key: str, request: object) -> None:
+        # Only the last binding counts, and only until it is unbound: between two bindings of the
+        # same key there was an unbinding, which the broker may not have come to yet.
+        if self._binding.get(key) is request:
+            del self._binding[key]
+            self.bound.add(key)
+            self._on_bound(key)
 
 
 def _connection_is_gone(failure: Failure) -> None:

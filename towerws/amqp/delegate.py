@@ -161,11 +161,11 @@ class Delegate(TwistedDelegate):
 
     def connection_blocked(self, ch: Channel, msg: Message) -> None:
         """Publish no more: the broker is short of memory or disk."""
-        self.client.set_blocked(True, msg.reason)
+        self.client.set_blocked(msg.reason)
 
     def connection_unblocked(self, ch: Channel, msg: Message) -> None:
         """Publish again."""
-        self.client.set_blocked(False, "")
+        self.client.set_blocked(None)
 
     def channel_flow(self, ch: Channel, msg: Message) -> None:
         """Confirm; RabbitMQ never asks, and we send nothing there that could wait."""

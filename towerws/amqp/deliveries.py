@@ -27,17 +27,16 @@ _CONSUMER_LENGTH_AT = 4
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message from the broker.
+    """One message from the broker, without its exchange and consumer: each costs time to decode.
 
-    Names are text; bytes that are not UTF-8 are kept as lone surrogates (``surrogateescape``).
+    The routing key is text; bytes that are not UTF-8 are kept as lone surrogates
+    (``surrogateescape``).
 
     Attributes:
         channel_id: The channel it came by.
         delivery_tag: Its number on that channel, for the acknowledgement.
         redelivered: Whether the broker handed it out before.
-        exchange: The exchange it was published to.
         routing_key: The routing key it was published with.
-        consumer_tag: The consumer it was delivered to.
         size: Length of its body in bytes.
         body: The body, or ``None`` if it was larger than the limit and has been dropped.
         content_header: The undecoded content header, from which `properties` come.
@@ -46,9 +45,7 @@ class Delivery:
     channel_id: int
     delivery_tag: int
     redelivered: bool
-    exchange: str
     routing_key: str
-    consumer_tag: str
     size: int = 0
     body: bytes | None = None
     content_header: bytes = field(default=b"", repr=False)
@@ -112,8 +109,7 @@ class DeliveryAssembler:
         try:
             tag_at = 5 + payload[_CONSUMER_LENGTH_AT]
             delivery_tag, redelivered, exchange_length = _TAG.unpack_from(payload, tag_at)
-            exchange_at = tag_at + 10
-            key_at = exchange_at + exchange_length + 1
+            key_at = tag_at + _TAG.size + exchange_length + 1
             if key_at + payload[key_at - 1] != len(payload):
                 raise ProtocolViolation("a basic.deliver is longer or shorter than its fields")
         except (IndexError, struct.error):
@@ -122,9 +118,7 @@ class DeliveryAssembler:
             channel_id,
             delivery_tag,
             redelivered & 1 == 1,
-            payload[exchange_at : key_at - 1].decode("utf-8", "surrogateescape"),
             payload[key_at:].decode("utf-8", "surrogateescape"),
-            payload[5:tag_at].decode("utf-8", "surrogateescape"),
         )
 
     def header(self, channel_id: int, payload: bytes) -> Delivery | None:

@@ -85,7 +85,14 @@ class ConsumerCancelled(AMQPError):
 
 
 class PublishError(AMQPError):
-    """One message was not published; the connection is not affected."""
+    """One message was not published, or not with certainty.
+
+    The text says whether it was sent, and goes with "the broker did not confirm it: ".
+    """
+
+
+class PublishNotSent(PublishError):
+    """No connection to publish by came about."""
 
 
 class PublishRefused(PublishError):
@@ -96,12 +103,15 @@ class PublishOverflow(PublishError):
     """Too many messages, or bytes of them, wait for the broker's confirmation."""
 
 
-class PublishTimeout(PublishError):
-    """The broker did not confirm the message in time; it may have it or not."""
+class PublishUnconfirmed(PublishError):
+    """The message was sent and not confirmed; the broker may have it or not."""
 
 
 class PublishBlocked(PublishError):
-    """The broker takes no messages for now (``connection.blocked``: memory or disk alarm)."""
+    """The broker takes no messages for now (``connection.blocked``: memory or disk alarm).
+
+    What was sent shortly before may still be taken when the alarm is over.
+    """
 
 
 class EncodeError(AMQPError, ValueError):

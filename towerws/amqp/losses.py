@@ -1,7 +1,7 @@
 """Why a transport failed, in words for an operator."""
 
 from OpenSSL.SSL import Error as TLSError
-from service_identity import VerificationError
+from service_identity import CertificateError, VerificationError
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
@@ -20,11 +20,12 @@ def describe_loss(reason: Failure, authenticating: bool) -> str:
     if isinstance(error, ConnectionDone):
         when = " while it checked the credentials" if authenticating else ""
         return f"the broker closed the connection{when}, without saying why"
-    if isinstance(error, VerificationError):
+    # The second one has no name at all that could be compared, or one that is malformed.
+    if isinstance(error, VerificationError | CertificateError):
         return "the broker's certificate is not valid for its host name"
     if isinstance(error, TLSError):
         return f"TLS failed: {_tls_reasons(error) or 'the peer closed the connection'}"
-    return f"the connection to the broker failed: {error}"
+    return f"the connection to the broker failed: {str(error).rstrip('.')}"
 
 
 def _tls_reasons(error: TLSError) -> str:

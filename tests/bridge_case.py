@@ -1,0 +1,84 @@
+"""What the tests of `towerws.amqp_bridge` have in common."""
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.fake_broker import FakeClient, FakeConnect
+from tests.fakes import FakeConnection
+from towerws.amqp.errors import ConnectFailed, ConnectionLost
+from towerws.amqp_bridge import AMQPBridge, BridgeSettings
+from towerws.core.broker_url import BrokerURL
+from towerws.core.hub import Hub
+from towerws.core.metrics import Metrics
+from towerws.core.subscriptions import Change
+
+REFUSED = ConnectFailed("the connection to the broker failed: refused")
+LOST = ConnectionLost("the broker closed the connection without saying why")
+
+
+class BridgeCase(SynchronousTestCase):
+    """A test with a bridge between a hub and a broker that are both at hand.
+
+    Attributes:
+        attempts: How often it tried to connect.
+        delays: The numbers of the attempts before which it waited.
+    """
+
+    hosts = "one,two:5673"
+
+    def setUp(self) -> None:
+        """Put a bridge under a hub; it is not started."""
+        self.clock = Clock()
+        self.metrics = Metrics()
+        self.hub = Hub(self.metrics)
+        self.connect = FakeConnect()
+        self.bridge = AMQPBridge(
+            BrokerURL.parse(f"amqp://user:s3cret@{self.hosts}/"),
+            self.hub,
+            BridgeSettings(exchange="events", prefetch=40, max_event=1000),
+            self.metrics,
+            self.clock,
+            connect=self.connect,
+        )
+        self.hub.attach(self.bridge)
+        self.addCleanup(self.bridge.stopService)
+        self.attempts = self.connect.attempts
+        self.delays: list[int] = []
+        self.bridge._retry_delay = self._delay
+
+    def _delay(self, attempt: int) -> float:
+        self.delays.append(attempt)
+        return 1.0
+
+    def accept(self, *held: str) -> FakeClient:
+        """Let the present attempt succeed with a broker that does not answer some requests."""
+        client = FakeClient(self.clock, held)
+        self.attempts[-1].outcome.callback(client)
+        return client
+
+    def start(self, *held: str) -> FakeClient:
+        """Start the bridge and connect it."""
+        self.bridge.startService()
+        return self.accept(*held)
+
+    def consuming(self) -> FakeClient:
+        """Give the client that consumes now."""
+        consumer: Any = self.bridge._consumer
+        client: FakeClient = consumer.client
+        return client
+
+    def subscribe(self, *groups: str) -> tuple[FakeConnection, list[Change]]:
+        """Let a client subscribe; give it, and the list that tells when that is in force."""
+        connection = FakeConnection()
+        in_force: list[Change] = []
+        self.hub.subscribe(connection, groups, in_force.append)
+        return connection, in_force
+
+    def counted(self, name: str) -> float:
+        """Read a number off the metrics page, by its name with labels."""
+        for line in self.metrics.render().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        return 0
