@@ -50,8 +50,9 @@ _NOT_IN_CORE = (
 
 _SHELLS = (
     "towerws.admission towerws.amqp towerws.amqp_bridge towerws.auth towerws.compression "
-    "towerws.connection towerws.embedded towerws.factory towerws.handshake towerws.identity "
-    "towerws.intake towerws.listening towerws.notify towerws.operations towerws.websocket"
+    "towerws.connection towerws.eager towerws.embedded towerws.factory towerws.handshake "
+    "towerws.identity towerws.intake towerws.listening towerws.notify towerws.operations "
+    "towerws.websocket"
 )
 
 # What twisted[tls] brings and names in its own interfaces: contexts, and reasons for a loss.
@@ -68,6 +69,7 @@ MAP: Mapping[str, Place] = {
     "towerws.auth": _place("towerws.auth towerws.core", "autobahn twisted zope"),
     "towerws.compression": _place("towerws.core", "autobahn"),
     "towerws.connection": _place("towerws.core", "twisted zope"),
+    "towerws.eager": _place(third_party="twisted"),
     "towerws.embedded": _place("towerws.core", "twisted zope"),
     "towerws.factory": _place(
         "towerws.compression towerws.core towerws.handshake towerws.websocket",

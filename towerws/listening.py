@@ -1,6 +1,7 @@
 """Listeners by endpoint string: who can reach them, and a start that fails with a sentence."""
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from twisted.application.service import Service
@@ -69,7 +70,11 @@ class Listener(Service):
     _log = Logger()
 
     def __init__(
-        self, description: str, endpoint: IStreamServerEndpoint, factory: IProtocolFactory
+        self,
+        description: str,
+        endpoint: IStreamServerEndpoint,
+        factory: IProtocolFactory,
+        prepare: Callable[[IListeningPort], None] | None = None,
     ) -> None:
         """Prepare a listener.
 
@@ -77,11 +82,13 @@ class Listener(Service):
             description: The endpoint string, for messages.
             endpoint: Where to listen.
             factory: Makes a protocol for each connection.
+            prepare: Called with the port before it accepts anything.
         """
         self.port: IListeningPort | None = None
         self._description = description
         self._endpoint = endpoint
         self._factory = factory
+        self._prepare = prepare
 
     def privilegedStartService(self) -> None:
         """Begin to listen, while twistd may still have the right to low ports.
@@ -121,4 +128,6 @@ class Listener(Service):
 
     def _listening(self, port: IListeningPort) -> None:
         self.port = port
+        if self._prepare is not None:
+            self._prepare(port)
         self._log.info("listening on {address}", address=port.getHost())

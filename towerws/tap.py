@@ -1,11 +1,12 @@
 """``twistd towerws``: the only place where everything meets."""
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IProtocolFactory, IReactorCore
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReactorCore
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -15,6 +16,7 @@ from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
 from towerws.core.session import Limits
 from towerws.core.wire import CloseCode
+from towerws.eager import write_eagerly
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.listening import Listener, StartError
@@ -98,7 +100,9 @@ def makeService(options: Options, reactor: Any = None) -> Server:
     source = _make_source(options, hub, metrics, reactor)
     hub.attach(source)
     clients = ClientFactory(hub, Anonymous(), _settings(options), metrics, reactor)
-    listeners = [_listener(reactor, endpoint, clients) for endpoint in options["listen"]]
+    listeners = [
+        _listener(reactor, endpoint, clients, write_eagerly) for endpoint in options["listen"]
+    ]
     if options["operations"] != "none":
         site = OperationsSite(
             source, metrics, token=options["token"], max_event=options["max-event"]
@@ -131,9 +135,14 @@ def _settings(options: Options) -> Settings:
     )
 
 
-def _listener(reactor: IReactorCore, description: str, factory: IProtocolFactory) -> Listener:
+def _listener(
+    reactor: IReactorCore,
+    description: str,
+    factory: IProtocolFactory,
+    prepare: Callable[[IListeningPort], None] | None = None,
+) -> Listener:
     try:
         endpoint = serverFromString(reactor, description)
     except Exception as error:  # noqa: BLE001  # endpoints are plugins, and OpenSSL has its own
         raise StartError(f"{description!r} is not an endpoint: {error}") from None
-    return Listener(description, endpoint, factory)
+    return Listener(description, endpoint, factory, prepare)
