@@ -17,9 +17,7 @@ class IntakeTests(SynchronousTestCase):
         """Listen to jobs-1."""
         self.clock = Clock()
         self.metrics = Metrics()
-        self.intake = Intake(
-            lambda name: name == "jobs-1", self.metrics, Throttle(self.clock.seconds)
-        )
+        self.intake = Intake({"jobs-1"}, self.metrics, Throttle(self.clock.seconds))
 
     def _dropped(self, reason: str, *bodies: bytes | None) -> str:
         with capturedLogs() as logs:

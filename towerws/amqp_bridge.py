@@ -94,7 +94,7 @@ class AMQPBridge(Service):
         self._producer: Producer | None = None
         self._interests = Interests()
         self._throttle = Throttle(reactor.seconds)
-        self._intake = Intake(hub.has_listeners, metrics, self._throttle)
+        self._intake = Intake(hub.heard, metrics, self._throttle)
         self._consumer: Consumer | None = None
         self._unready: str | None = "not connected to the broker yet"
         self._interrupted = False

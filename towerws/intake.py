@@ -4,7 +4,7 @@ Anybody may publish anything. What no client could take is counted and logged, w
 without its content, and harms nothing else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 
 from twisted.logger import Logger
 
@@ -20,17 +20,15 @@ class Intake:
 
     _log = Logger()
 
-    def __init__(
-        self, has_listeners: Callable[[str], bool], metrics: Metrics, throttle: Throttle
-    ) -> None:
+    def __init__(self, heard: Container[str], metrics: Metrics, throttle: Throttle) -> None:
         """Begin with nothing dropped.
 
         Args:
-            has_listeners: Tells whether anybody listens to a group.
+            heard: The groups that somebody listens to; consulted for each delivery.
             metrics: Where the dropped ones are counted.
             throttle: Limits how often that is logged.
         """
-        self._has_listeners = has_listeners
+        self._heard = heard
         self._throttle = throttle
         self._dropped = {
             reason: metrics.counter(
@@ -56,7 +54,7 @@ class Intake:
             if body is None:
                 self._drop("too_large", delivery, f"it has {delivery.size} bytes")
             # What nobody gets need not be checked; the hub counts it.
-            elif not self._has_listeners(delivery.routing_key) or self._is_valid(delivery, body):
+            elif delivery.routing_key not in self._heard or self._is_valid(delivery, body):
                 events.append(Event(delivery.routing_key, body))
         return events
 

@@ -57,7 +57,7 @@ class ReplaceTests(SynchronousTestCase):
         change = subscriptions.replace(1, ())
         self.assertEqual((change.left, change.ended), (frozenset("a"), frozenset("a")))
         self.assertEqual(list(subscriptions.connections), [])
-        self.assertEqual(subscriptions.group_count, 0)
+        self.assertEqual(len(subscriptions.heard), 0)
         self.assertEqual((subscriptions._members, subscriptions._groups), ({}, {}))
 
     def test_unchanged(self) -> None:
@@ -82,7 +82,7 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual(subscriptions.members("b"), {1, 2})
         self.assertEqual(subscriptions.members("c"), set())
         self.assertEqual(set(subscriptions.connections), {1, 2})
-        self.assertEqual(subscriptions.group_count, 2)
+        self.assertEqual(len(subscriptions.heard), 2)
 
 
 class _Walk(RuleBasedStateMachine):
@@ -116,7 +116,7 @@ class _Walk(RuleBasedStateMachine):
             members = {each for each in _CONNECTIONS if (each, name) in self.pairs}
             assert self.subscriptions.members(name) == members
         assert set(self.subscriptions.connections) == {each for each, _ in self.pairs}
-        assert self.subscriptions.group_count == len({name for _, name in self.pairs})
+        assert self.subscriptions.heard == {name for _, name in self.pairs}
 
 
 class ModelTests(SynchronousTestCase):

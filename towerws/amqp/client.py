@@ -267,12 +267,12 @@ class Client(AMQClient):
         if self.lost is not None:
             return
         self._heartbeat.received = True
-        with self._log.failuresHandled("while acting on what the broker sent") as reading:
-            try:
-                self._receiver.receive(data)
-            except (ProtocolViolation, DecodeError) as error:
-                self.fail(error)
-        if reading.failed:
+        try:
+            self._receiver.receive(data)
+        except (ProtocolViolation, DecodeError) as error:
+            self.fail(error)
+        except Exception:  # noqa: BLE001  # any fault of ours; the connection ends for it
+            self._log.failure("while acting on what the broker sent")
             self.abort("an error of this side, which is in its log")
 
     def connectionLost(self, reason: Failure) -> None:

@@ -5,7 +5,7 @@ wants what and tells the source which groups have listeners; it knows neither th
 nor the broker behind.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Set
 from functools import partial
 from typing import Protocol
 
@@ -152,13 +152,10 @@ class Hub:
         for connection in tuple(self._subscriptions.connections):
             connection.gap()
 
-    def has_listeners(self, name: str) -> bool:
-        """Tell whether anybody listens to a group, so that a source may save itself the work.
-
-        Args:
-            name: The group's name.
-        """
-        return bool(self._subscriptions.members(name))
+    @property
+    def heard(self) -> Set[str]:
+        """The groups that somebody listens to; a live view, for sources to save work by."""
+        return self._subscriptions.heard
 
     def _change(self, connection: Connection, names: Collection[str]) -> Change:
         change = self._subscriptions.replace(connection, names)
@@ -172,4 +169,4 @@ class Hub:
         return self._source
 
     def _count_groups(self) -> int:
-        return self._subscriptions.group_count
+        return len(self._subscriptions.heard)

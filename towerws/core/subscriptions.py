@@ -72,14 +72,14 @@ class Subscriptions(Generic[C]):
         return self._members.get(name, _NOBODY)  # type: ignore[arg-type]  # empty, so of any type
 
     @property
+    def heard(self) -> Set[str]:
+        """The groups with at least one listener; a live view."""
+        return self._members.keys()
+
+    @property
     def connections(self) -> Collection[C]:
         """The connections that are in at least one group."""
         return self._groups.keys()
-
-    @property
-    def group_count(self) -> int:
-        """How many groups have a listener."""
-        return len(self._members)
 
     def _join(self, connection: C, name: str) -> bool:
         members = self._members.setdefault(name, set())
