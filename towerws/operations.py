@@ -12,6 +12,7 @@ Whatever is refused is answered with a JSON object ``{"error": "<one sentence>"}
 """
 
 import json
+from abc import ABC, abstractmethod
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -108,7 +109,7 @@ class _BoundedRequest(Request):
             self.content = BoundedBody(site.max_event + 1)
 
 
-class _JSONResource(Resource):
+class _JSONResource(Resource, ABC):
     """Answers in JSON, refusals included."""
 
     isLeaf = True
@@ -126,9 +127,9 @@ class _JSONResource(Resource):
         # Twisted would drop the body of an answer to HEAD as well, with a warning in the log.
         return b"" if request.method == b"HEAD" else body
 
+    @abstractmethod
     def respond(self, request: Request) -> bytes | int:
         """Answer a request as `render` does, or raise a `Refusal`."""
-        raise NotImplementedError
 
 
 class _NotFound(_JSONResource):

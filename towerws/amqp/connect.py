@@ -87,7 +87,10 @@ async def _connect(
     try:
         if endpoint is None:
             endpoint = _endpoint(url, host, reactor)
-        await endpoint.connect(Factory.forProtocol(lambda: client))
+        factory = Factory.forProtocol(lambda: client)
+        # Two lines in the log for each attempt would say no more than the bridge does.
+        factory.noisy = False
+        await endpoint.connect(factory)
         refused = await client.ready
     except (CancelledError, ConnectingCancelledError):
         client.abort("this side gave the handshake up")
