@@ -9,8 +9,8 @@ from websockets.streams import StreamReader
 
 from towerws.core.event import WINDOW_BITS, Variant, encode
 from towerws.core.groups import Group
+from towerws.core.hub import Sink
 from towerws.core.interests import Interests
-from towerws.core.outbox import DEFAULT_BUDGET, Outbox
 from towerws.core.session import Session
 from towerws.core.wire import CloseCode
 
@@ -59,33 +59,35 @@ def _is_exhausted(reader: StreamReader) -> bool:
 
 
 class FakeConnection:
-    """A `towerws.core.hub.Connection` whose far end reads all that is flushed.
+    """A `towerws.core.hub.Connection` whose far end reads all that it is given.
 
     Attributes:
         variant: The form of frame it takes.
-        outbox: A real one.
-        messages: What the far end has read, in order.
-        flushes: How often `flush` was called.
+        writes: What the hub wrote, each time.
+        messages: What the far end has read of that, in order.
         gaps: How often `gap` was called.
-        on_flush: Called at the end of each flush, for what may happen there.
+        on_write: Called at the end of each write, for what may happen there.
         on_gap: The same for gaps.
     """
 
-    def __init__(self, variant: Variant = Variant.PLAIN, budget: int = DEFAULT_BUDGET) -> None:
+    def __init__(self, variant: Variant = Variant.PLAIN) -> None:
         self.variant = variant
-        self.outbox = Outbox(budget)
+        self.writes: list[bytes] = []
         self.messages: list[bytes] = []
-        self.flushes = 0
         self.gaps = 0
-        self.on_flush: Callable[[], None] = _nothing
+        self.on_write: Callable[[], None] = _nothing
         self.on_gap: Callable[[], None] = _nothing
 
-    def flush(self) -> None:
-        """Let the far end read what the outbox gives."""
-        self.flushes += 1
-        inflate = self.variant is Variant.DEFLATE
-        self.messages += read_frames(self.outbox.take(), inflate=inflate)
-        self.on_flush()
+    @property
+    def sink(self) -> Sink:
+        """This one."""
+        return self
+
+    def write(self, frames: bytes) -> None:
+        """Let the far end read."""
+        self.writes.append(frames)
+        self.messages += read_frames(frames, inflate=self.variant is Variant.DEFLATE)
+        self.on_write()
 
     def gap(self) -> None:
         """Count it."""
@@ -101,14 +103,16 @@ class FakeClient(FakeConnection):
         closes: Code and reason of each close, in order; the first one counts.
         closes_soon: The same for those that are to come within some seconds.
         read_at_close: How many messages had been sent at the first close.
+        stalled: Whether the far end reads nothing, so that the next frame is one too many.
     """
 
-    def __init__(self, variant: Variant = Variant.PLAIN, budget: int = DEFAULT_BUDGET) -> None:
-        super().__init__(variant, budget)
+    def __init__(self, variant: Variant = Variant.PLAIN) -> None:
+        super().__init__(variant)
         self.session: Session | None = None
         self.closes: list[tuple[CloseCode, str]] = []
         self.closes_soon: list[tuple[CloseCode, str]] = []
         self.read_at_close: int | None = None
+        self.stalled = False
 
     @property
     def frames(self) -> list[object]:
@@ -122,14 +126,14 @@ class FakeClient(FakeConnection):
         return frames
 
     def send(self, payload: bytes) -> None:
-        """Send through the outbox."""
-        self.outbox.append(encode(payload, self.variant))
-        self.flush()
+        """Write a frame."""
+        self.write(encode(payload, self.variant))
 
-    def flush(self) -> None:
+    def write(self, frames: bytes) -> None:
         """Let the far end read, or cut it."""
-        super().flush()
-        if self.outbox.overflowed and not self.closes:
+        if not self.stalled:
+            super().write(frames)
+        elif not self.closes:
             assert self.session is not None
             self.session.end()
             self.close(CloseCode.TRY_AGAIN_LATER, "reading too slowly")

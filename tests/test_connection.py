@@ -19,22 +19,18 @@ class FakeWebsocket:
     """A `towerws.connection.Websocket` that takes note of its orders.
 
     Attributes:
-        open: Whether data frames may be sent.
+        connection: Is told of each Close, as Autobahn's protocol tells it.
         orders: What it was told to do, in order.
     """
 
     def __init__(self) -> None:
         """Begin with an open connection."""
-        self.open = True
+        self.connection: ClientConnection | None = None
         self.orders: list[tuple[str, int, str]] = []
-
-    def may_send(self) -> bool:
-        """See `towerws.connection.Websocket`."""
-        return self.open
 
     def send_close(self, code: int, reason: str) -> None:
         """See `towerws.connection.Websocket`."""
-        self.open = False
+        self.connection.closing()
         self.orders.append(("close", code, reason))
 
     def send_close_soon(self, code: int, reason: str) -> None:
@@ -53,6 +49,7 @@ class ConnectionTests(SynchronousTestCase):
         self.connection = ClientConnection(
             self.websocket, self.transport, Variant.PLAIN, Outbox(100), self.slow_readers
         )
+        self.websocket.connection = self.connection
 
     def test_is_a_producer(self) -> None:
         """It has what a transport calls."""
@@ -61,9 +58,9 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """Replies and events leave in the order in which they were made."""
-        self.connection.outbox.append(encode(b"1", Variant.PLAIN))
+        self.connection.sink.write(encode(b"1", Variant.PLAIN))
         self.connection.send(b"2")
-        self.connection.outbox.append(encode(b"3", Variant.PLAIN))
+        self.connection.sink.write(encode(b"3", Variant.PLAIN))
         self.connection.pong(b"4")
         self.assertEqual(self.transport.value(), b"\x81\x011\x81\x012\x81\x013\x8a\x014")
 
@@ -73,29 +70,63 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.pauseProducing()
         self.connection.pauseProducing()
         self.connection.send(b"2")
-        self.connection.pong(b"3")
+        self.connection.sink.write(encode(b"3", Variant.PLAIN))
+        self.connection.pong(b"4")
         self.assertEqual(self.transport.value(), b"\x81\x011")
+        self.assertEqual(self.connection.waiting, 9)
+        self.connection.resumeProducing()
+        self.connection.resumeProducing()
+        self.connection.send(b"5")
+        self.assertEqual(self.transport.value(), b"\x81\x011\x81\x012\x81\x013\x8a\x014\x81\x015")
+        self.assertEqual(self.connection.waiting, 0)
+
+    def test_pause_while_catching_up(self) -> None:
+        """A transport that has enough again at once is given no more."""
+        written: list[bytes] = []
+
+        class Narrow(StringTransport):
+            """Has enough after each write."""
+
+            def write(_, data: bytes) -> None:  # noqa: N805  # self is the test
+                written.append(data)
+                self.connection.pauseProducing()
+
+        self.connection = ClientConnection(
+            self.websocket, Narrow(), Variant.PLAIN, Outbox(100), self.slow_readers
+        )
+        for payload in (b"1", b"2", b"3"):
+            self.connection.send(payload)
         self.connection.resumeProducing()
         self.connection.send(b"4")
-        self.assertEqual(self.transport.value(), b"\x81\x011\x81\x012\x8a\x013\x81\x014")
+        self.assertEqual(written, [b"\x81\x011", b"\x81\x012\x81\x013"])
 
     def test_nothing_after_a_close(self) -> None:
-        """After the Close nothing is written, and nobody is cut twice."""
+        """After the Close nothing is written or kept, and nobody is cut twice."""
         self.connection.close(CloseCode.NORMAL, "bye")
         self.connection.send(b"late")
         self.connection.pauseProducing()
         self.connection.send(b"x" * 200)
+        self.connection.send(b"x" * 200)
+        self.assertEqual(self.connection.waiting, 0)
         self.connection.resumeProducing()
         self.assertEqual(self.transport.value(), b"")
         self.assertEqual(self.websocket.orders, [("close", 1000, "bye")])
         self.assertEqual(self.slow_readers.value, 0)
 
+    def test_close_of_a_paused_one(self) -> None:
+        """What waits when the Close goes out is forgotten: it could only come behind it."""
+        self.connection.pauseProducing()
+        self.connection.send(b"1")
+        self.connection.close(CloseCode.NORMAL, "bye")
+        self.connection.resumeProducing()
+        self.assertEqual((self.transport.value(), self.connection.waiting), (b"", 0))
+
     def test_slow_reader_without_session(self) -> None:
         """A connection can be cut, and hear of a gap, before it has a session."""
         self.connection.gap()
         self.connection.pauseProducing()
-        self.connection.send(b"x" * 200)
-        self.connection.send(b"x" * 200)
+        for _ in range(3):
+            self.connection.send(b"x" * 80)
         self.assertEqual(self.websocket.orders, [("close", 1013, "reading too slowly")])
         self.assertEqual(self.slow_readers.value, 1)
 
@@ -129,7 +160,7 @@ class SlowReaderTests(ListenerCase):
         """How many bytes the server holds for a client."""
         protocol = client.wire.protocol
         connection = protocol._connection  # type: ignore[attr-defined]
-        return client.wire.buffered + (0 if connection is None else connection.outbox.size)
+        return client.wire.buffered + (0 if connection is None else connection.waiting)
 
     def test_catches_up(self) -> None:
         """Who reads late gets everything, in order, events and replies."""

@@ -1,14 +1,22 @@
 """`towerws.eager`: bytes leave at once, and never overtake each other."""
 
 import random
+import select
 import socket
+import ssl
+from pathlib import Path
 
-from twisted.internet import tcp
+from twisted.internet import tcp, unix
+from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.eager import EagerServer, write_eagerly
+from tests.integration.certificates import make_server_certificate
+from towerws.eager import EagerServer, EagerUNIXServer, write_eagerly
 
 
 class _Port:
@@ -20,6 +28,8 @@ class _Port:
 class EagerServerTests(SynchronousTestCase):
     """One end of a real pair of sockets."""
 
+    server: type[EagerServer | EagerUNIXServer] = EagerServer
+
     def setUp(self) -> None:
         """Connect."""
         self.reactor = MemoryReactorClock()
@@ -28,7 +38,7 @@ class EagerServerTests(SynchronousTestCase):
         ours.setblocking(False)
         self.peer.setblocking(False)
         self.protocol = Protocol()
-        self.transport = EagerServer(
+        self.transport = self.server(
             ours,
             self.protocol,
             ("127.0.0.1", 40_000),
@@ -102,15 +112,104 @@ class EagerServerTests(SynchronousTestCase):
         self.assertIsInstance(self.transport.doWrite(), Exception)
 
     def test_closing(self) -> None:
-        """After the connection was closed or dropped from here, nothing is written."""
+        """What is written behind loseConnection still goes out, as with any transport."""
         self.transport.write(b"last")
         self.transport.loseConnection()
         self.transport.write(b"late")
-        self.assertEqual(self._read(), b"last")
-        self.setUp()
-        self.transport.abortConnection()
+        self.assertEqual(self._read(), b"lastlate")
+        self.assertIs(self.transport.doWrite(), CONNECTION_DONE)
+
+    def test_lost(self) -> None:
+        """After the connection is gone nothing is written, and nothing is raised."""
+        self.transport.connectionLost(Failure(CONNECTION_DONE))
         self.transport.write(b"late")
         self.assertEqual(self._read(), b"")
+
+    def test_large_data_is_not_copied(self) -> None:
+        """What many readers have not taken is one object in memory, until the kernel takes it."""
+        data = b"x" * 10_000_000
+        self.transport.write(data)
+        self.assertIs(self.transport.dataBuffer, data)
+        received = self._read()
+        while self.transport in self.reactor.writers:
+            self.assertIsNone(self.transport.doWrite())
+            received += self._read()
+        self.assertEqual(received, data)
+
+
+class EagerUNIXServerTests(EagerServerTests):
+    """The same for the transport of Unix sockets."""
+
+    server = EagerUNIXServer
+
+
+class TLSTests(SynchronousTestCase):
+    """TLS on top of it, with the standard library's client."""
+
+    def setUp(self) -> None:
+        """Connect, and shake hands."""
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        certificate = make_server_certificate(directory)
+        self.protocol = Protocol()
+        factory = TLSMemoryBIOFactory(
+            DefaultOpenSSLContextFactory(certificate.keyfile, certificate.certfile),
+            False,
+            Factory.forProtocol(lambda: self.protocol),
+            MemoryReactorClock(),
+        )
+        port = tcp.Port(0, factory, reactor=MemoryReactorClock())
+        write_eagerly(port)
+        self.assertIs(port.transport, EagerServer)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        below = factory.buildProtocol(None)
+        self.transport = EagerServer(
+            ours,
+            below,
+            ("127.0.0.1", 40_000),
+            _Port(),  # type: ignore[arg-type]  # all that it asks for
+            1,
+            MemoryReactorClock(),
+        )
+        below.makeConnection(self.transport)
+        context = ssl.create_default_context(cafile=certificate.cafile)
+        self.client = context.wrap_socket(
+            theirs, server_hostname="localhost", do_handshake_on_connect=False
+        )
+        self.client.setblocking(False)
+        self.addCleanup(self.client.close)
+        self.addCleanup(ours.close)
+        while not self._shaken():
+            if select.select([ours], [], [], 0)[0]:
+                self.transport.doRead()
+        self.transport.doRead()
+
+    def _shaken(self) -> bool:
+        try:
+            self.client.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def test_at_once(self) -> None:
+        """A write is with the client before the reactor has turned."""
+        for data in (b"one", b"two"):
+            self.protocol.transport.write(data)
+            self.assertEqual(self.client.recv(100), data)
+
+    def test_order(self) -> None:
+        """What the kernel does not take at once comes behind it, and nothing is lost."""
+        sent = received = b""
+        for number in range(100):
+            data = b"%d," % number * (number * 200)
+            sent += data
+            self.protocol.transport.write(data)
+        while len(received) < len(sent):
+            if self.transport.dataBuffer or self.transport._tempDataLen:
+                self.assertIsNone(self.transport.doWrite())
+            received += self.client.recv(1 << 16)
+        self.assertEqual(received, sent)
 
 
 class WriteEagerlyTests(SynchronousTestCase):
@@ -121,6 +220,12 @@ class WriteEagerlyTests(SynchronousTestCase):
         port = tcp.Port(0, Factory(), interface="127.0.0.1", reactor=MemoryReactorClock())
         write_eagerly(port)
         self.assertIs(port.transport, EagerServer)
+
+    def test_unix(self) -> None:
+        """Connections of a Unix socket."""
+        port = unix.Port(b"/nowhere", Factory(), reactor=MemoryReactorClock())
+        write_eagerly(port)
+        self.assertIs(port.transport, EagerUNIXServer)
 
     def test_others(self) -> None:
         """Others keep what they have."""

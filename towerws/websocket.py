@@ -192,8 +192,7 @@ class ClientProtocol(WebSocketServerProtocol):
                 call.cancel()
         self.factory.closed(self, self._cause())
         if self._connection is not None:
-            if self._connection.session is not None:
-                self._connection.session.end()
+            self._connection.closing()
             self._connection = None
 
     def onAutoPingTimeout(self) -> None:
@@ -207,6 +206,8 @@ class ClientProtocol(WebSocketServerProtocol):
         Args:
             abort: Do not send what is buffered.
         """
+        if self._connection is not None:
+            self._connection.closing()
         # Autobahn aborts when the client's Close comes behind ours, or has a code that nobody may
         # send: our Close, if it is still in the buffer, would be lost.
         abort = abort and not self.wasClean
@@ -217,9 +218,19 @@ class ClientProtocol(WebSocketServerProtocol):
                 CLOSE_TIMEOUT, self._closeConnection, True
             )
 
-    def may_send(self) -> bool:
-        """Tell whether data frames may be sent: the handshake is done and no Close was sent."""
-        return bool(self.state == self.STATE_OPEN)
+    def sendCloseFrame(
+        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    ) -> None:
+        """Send a Close, whoever wants it: a session, Autobahn, or the client that sent one.
+
+        Args:
+            code: Of RFC 6455.
+            reasonUtf8: For people.
+            isReply: Whether it answers the client's.
+        """
+        if self._connection is not None:
+            self._connection.closing()
+        super().sendCloseFrame(code, reasonUtf8, isReply)
 
     def send_close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; nothing if the connection is closing already.
@@ -228,7 +239,7 @@ class ClientProtocol(WebSocketServerProtocol):
             code: Of RFC 6455. Autobahn's ``sendClose`` allows only 1000 and those of applications.
             reason: For people.
         """
-        if self.may_send():
+        if self.state == self.STATE_OPEN:
             self.sendCloseFrame(code, reason.encode())
 
     def send_close_soon(self, code: int, reason: str) -> None:

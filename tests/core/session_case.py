@@ -47,10 +47,9 @@ class SessionTestCase(SynchronousTestCase):
         identity: FakeIdentity | None,
         *,
         limits: Limits | None = None,
-        budget: int = 1 << 20,
     ) -> FakeClient:
         """Connect a client and take its greeting away."""
-        client = FakeClient(budget=budget)
+        client = FakeClient()
         limits = limits or Limits()
         client.session = Session(
             client, identity, self.hub, limits, self.counters, seconds=self.seconds

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fakes import read_frames
 from tests.properties import PROPERTY
-from towerws.core.event import COMPRESS_FROM, WINDOW_BITS, Event, Variant, encode
+from towerws.core.event import COMPRESS_FROM, WINDOW_BITS, Event, Frames, Variant, encode
 
 #: What DEFLATE writes at the end of a flush.
 _TAIL = b"\x00\x00\xff\xff"
@@ -101,17 +101,31 @@ class EncodeTests(SynchronousTestCase):
         self.assertEqual(read, [payload])
 
 
-class EventTests(SynchronousTestCase):
-    """An event is framed once for all who listen."""
+class FramesTests(SynchronousTestCase):
+    """Events are framed once for all who listen."""
 
     def test_shared(self) -> None:
         """Whoever takes the same form gets the same object; other forms have their own."""
         event = Event("jobs-summary", b"x" * COMPRESS_FROM)
-        frames = {variant: event.frame(variant) for variant in Variant}
-        for variant, frame in frames.items():
-            self.assertEqual(frame, encode(event.payload, variant))
-            self.assertIs(event.frame(variant), frame)
-        self.assertNotEqual(frames[Variant.PLAIN], frames[Variant.DEFLATE])
+        frames = Frames([event])
+        self.assertEqual(frames.made, [None, None])
+        for variant in Variant:
+            made = frames.make(variant)
+            self.assertEqual(made, encode(event.payload, variant))
+            self.assertIs(frames.made[variant], made)
+        self.assertNotEqual(*frames.made)
+
+    def test_several(self) -> None:
+        """Events that came together are one piece, in their order."""
+        payloads = [b"1", b"x" * COMPRESS_FROM, b"3"]
+        frames = Frames([Event("jobs-summary", payload) for payload in payloads])
+        for variant in Variant:
+            read = read_frames(frames.make(variant), inflate=variant is Variant.DEFLATE)
+            self.assertEqual(read, payloads)
+
+
+class EventTests(SynchronousTestCase):
+    """What an event is."""
 
     def test_attributes(self) -> None:
         """It keeps its group and its payload."""

@@ -61,10 +61,20 @@ class PublishTests(HubTestCase):
         self.assertEqual(self.publish(*batch), 6)
         self.assertEqual(listener.messages, [b"1", b"2", b"4", b"5"])
         self.assertEqual(other.messages, [b"2", b"5"])
-        self.assertEqual((listener.flushes, other.flushes, bystander.flushes), (1, 1, 0))
+        self.assertEqual([len(each.writes) for each in (listener, other, bystander)], [1, 1, 0])
         self.assert_metric("towerws_events_total", 5)
         self.assert_metric("towerws_events_unheard_total", 1)
         self.assert_metric("towerws_deliveries_total", 6)
+
+    def test_one_group(self) -> None:
+        """Events of one group are one piece for all its connections."""
+        listeners = [self.connect("a"), self.connect("a")]
+        self.assertEqual(self.publish(("a", b"1"), ("x", b"2"), ("a", b"3")), 4)
+        self.assertEqual(self.publish(("a", b"4"), ("a", b"5")), 4)
+        for listener in listeners:
+            self.assertEqual(listener.messages, [b"1", b"3", b"4", b"5"])
+            self.assertEqual(len(listener.writes), 2)
+        self.assertIs(listeners[0].writes[1], listeners[1].writes[1])
 
     def test_nothing(self) -> None:
         """An empty batch is fine."""
@@ -73,22 +83,14 @@ class PublishTests(HubTestCase):
 
     def test_shared_frame(self) -> None:
         """protocol.md, transport: one compressed frame serves every connection that takes it."""
-        payload = b"x" * COMPRESS_FROM
-        outboxes = []
-        for variant in (Variant.DEFLATE, Variant.PLAIN, Variant.DEFLATE):
-            connection = self.connect("a", variant=variant)
-            connection.outbox.pause()
-            outboxes.append(connection.outbox)
-        self.publish(("a", payload))
-        taken = []
-        for outbox in outboxes:
-            outbox.resume()
-            taken.append(outbox.take())
-        self.assertIs(taken[0], taken[2])
-        self.assertGreater(len(taken[1]), COMPRESS_FROM)
-        self.assertLess(len(taken[0]), 100)
+        variants = (Variant.DEFLATE, Variant.PLAIN, Variant.DEFLATE)
+        compressed, plain, same = (self.connect("a", variant=variant) for variant in variants)
+        self.publish(("a", b"x" * COMPRESS_FROM))
+        self.assertIs(compressed.writes[0], same.writes[0])
+        self.assertGreater(len(plain.writes[0]), COMPRESS_FROM)
+        self.assertLess(len(same.writes[0]), 100)
 
-    def test_leaving_during_a_flush(self) -> None:
+    def test_leaving_during_a_write(self) -> None:
         """A connection that is cut while it is written to leaves; the others get all the same."""
         listeners = [self.connect("a", "b") for _ in range(5)]
 
@@ -98,17 +100,17 @@ class PublishTests(HubTestCase):
 
         for listener in listeners:
             # Whichever is first takes all others of the group along.
-            listener.on_flush = leave
+            listener.on_write = leave
         self.assertEqual(self.publish(("a", b"1"), ("b", b"2")), 10)
         for listener in listeners:
             self.assertEqual(listener.messages, [b"1", b"2"])
         self.assertEqual(self.publish(("a", b"3")), 0)
         self.assertEqual(self.source.interests.wanted, set())
 
-    def test_subscribing_during_a_flush(self) -> None:
+    def test_subscribing_during_a_write(self) -> None:
         """One that comes while others are written to gets what is published from then on."""
         listener, newcomer = self.connect("a"), FakeConnection()
-        listener.on_flush = lambda: self.subscribe(newcomer, "a")
+        listener.on_write = lambda: self.subscribe(newcomer, "a")
         self.publish(("a", b"1"))
         self.assertEqual(newcomer.messages, [])
         self.publish(("a", b"2"))

@@ -47,11 +47,11 @@ class EndTests(SessionTestCase):
     def test_leaves_while_it_is_answered(self) -> None:
         """A client that is cut by an answer is not given the next one."""
         identity = FakeIdentity(is_prompt=False)
-        client = self.connect(identity, budget=1)
+        client = self.connect(identity)
         self.ask(client, {"a": [1]})
         self.receive(client, b"{")
         self.ask(client, {"a": [2]})
-        client.outbox.pause()
+        client.stalled = True
         identity.answer()
         self.assertEqual([code for code, _ in client.closes], [wire.CloseCode.TRY_AGAIN_LATER])
         self.assertEqual(identity.asked, [["a-1"]])
@@ -59,11 +59,11 @@ class EndTests(SessionTestCase):
 
     def test_cut_by_an_event(self) -> None:
         """A client that is cut while events are delivered is gone; the others get theirs."""
-        slow, good = self.connect(FakeIdentity(), budget=10), self.connect(FakeIdentity())
+        slow, good = self.connect(FakeIdentity()), self.connect(FakeIdentity())
         for client in (slow, good):
             self.ask(client, {"a": [1]})
             client.take_frames()
-        slow.outbox.pause()
+        slow.stalled = True
         self.publish("a-1", b'{"long": "enough"}')
         self.assertEqual(self.publish("a-1", b"{}"), 1)
         self.assertEqual(good.take_frames(), [{"long": "enough"}, {}])

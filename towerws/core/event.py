@@ -1,4 +1,4 @@
-"""An event, and its framing: once per variant, shared by every connection.
+"""Events, and their framing: once per variant, shared by every connection.
 
 RFC 6455 section 5.2 gives the frame, RFC 7692 section 7.2.1 the compression. A server's frames are
 not masked, so the same bytes serve every client; without server context takeover the same holds for
@@ -7,7 +7,9 @@ compressed ones.
 
 import struct
 import zlib
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 #: Payloads below this size are sent plain even where permessage-deflate was negotiated, in bytes.
 #: They fit one Ethernet packet of 1,500 bytes anyway, so compressing them would cost time and save
@@ -32,7 +34,7 @@ class Variant(IntEnum):
     """permessage-deflate was negotiated: large payloads are compressed."""
 
 
-class Event:
+class Event(NamedTuple):
     """One event on its way to whoever listens to its group.
 
     Attributes:
@@ -40,26 +42,42 @@ class Event:
         payload: JSON in UTF-8, as it was published.
     """
 
-    __slots__ = ("_frames", "group", "payload")
+    group: str
+    payload: bytes
 
-    def __init__(self, group: str, payload: bytes) -> None:
-        self.group = group
-        self.payload = payload
-        self._frames: dict[Variant, bytes] = {}
 
-    def frame(self, variant: Variant) -> bytes:
-        """Give the websocket frame of this event.
+class Frames:
+    """Events of one group that came together, framed: once for each variant, as one piece.
+
+    Attributes:
+        made: For each variant the frames, one behind the other, or None while nobody has asked
+            for them. Shared by all connections that take this variant.
+    """
+
+    __slots__ = ("_events", "made")
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        """Frame nothing yet.
 
         Args:
-            variant: The form that the connection takes.
+            events: In the order of their publication.
+        """
+        self._events = events
+        # A list, because the hash of an enum's member is computed in Python.
+        self.made: list[bytes | None] = [None] * len(Variant)
+
+    def make(self, variant: Variant) -> bytes:
+        """Frame the events.
+
+        Args:
+            variant: The form that a connection takes.
 
         Returns:
-            The whole frame; the same object for every caller with this variant.
+            What is kept in `made`.
         """
-        frame = self._frames.get(variant)
-        if frame is None:
-            frame = self._frames[variant] = encode(self.payload, variant)
-        return frame
+        frames = b"".join(encode(event.payload, variant) for event in self._events)
+        self.made[variant] = frames
+        return frames
 
 
 def encode(payload: bytes, variant: Variant) -> bytes:

@@ -11,67 +11,55 @@ DEFAULT_BUDGET = 1 << 20
 
 
 class Outbox:
-    """Frames on their way to one connection, in order.
+    """Frames that wait for one connection, in order.
 
     Attributes:
-        overflowed: True once the budget was exceeded while the reader was behind. What was
-            queued is gone then, and nothing is accepted any more: the reader is to be cut.
+        size: How many bytes wait.
     """
 
-    __slots__ = ("_budget", "_frames", "_paused", "_size", "overflowed")
+    __slots__ = ("_budget", "_frames", "size")
 
     def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
         """Start empty.
 
         Args:
-            budget: How many bytes may wait while the transport is paused.
+            budget: How many bytes may wait.
         """
         self._budget = budget
         self._frames: list[bytes] = []
-        self._size = 0
-        self._paused = False
-        self.overflowed = False
+        self.size = 0
 
-    def append(self, frame: bytes) -> None:
-        """Queue a frame.
+    def append(self, frames: bytes) -> bool:
+        """Queue frames behind those that wait.
 
-        A frame is taken whatever its size while the transport takes data, so that an event
-        larger than the budget still reaches a reader that keeps up.
+        The first is taken whatever its size, so that an event larger than the budget still reaches
+        a reader that has nothing queued.
 
         Args:
-            frame: A whole websocket frame; only a reference is kept.
-        """
-        if self.overflowed:
-            return
-        self._frames.append(frame)
-        self._size += len(frame)
-        if self._paused and self._size > self._budget:
-            self.overflowed = True
-            self._frames.clear()
-            self._size = 0
-
-    def take(self) -> bytes:
-        """Take out what the transport may have now.
+            frames: Whole websocket frames; only a reference is kept.
 
         Returns:
-            The queued frames in order, as one piece; empty while the transport is paused.
+            False if they are more than the budget allows. What was queued is gone then: a part
+            must not look whole, and the reader is to be cut.
         """
-        if self._paused or not self._frames:
-            return b""
+        self._frames.append(frames)
+        self.size += len(frames)
+        if self.size > self._budget and len(self._frames) > 1:
+            self.clear()
+            return False
+        return True
+
+    def take(self) -> bytes:
+        """Take out everything.
+
+        Returns:
+            The queued frames in order, as one piece.
+        """
         taken = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
-        self._frames.clear()
-        self._size = 0
+        self.clear()
         return taken
 
-    def pause(self) -> None:
-        """Hold everything back: the transport has enough. Calling it again changes nothing."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Let `take` give frames again: the transport has drained."""
-        self._paused = False
-
-    @property
-    def size(self) -> int:
-        """How many bytes wait."""
-        return self._size
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._frames.clear()
+        self.size = 0
