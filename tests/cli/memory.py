@@ -217,11 +217,18 @@ class Network:
             return self.reactor.unixClients[-1][1]
         return self.reactor.tcpClients[-1][2]
 
-    def accept(self) -> ServerEnd:
-        """Let the latest attempt succeed, and the websocket's handshake happen."""
+    def accept(self, client: Any = None) -> ServerEnd:
+        """Let the latest attempt succeed, and the websocket's handshake happen.
+
+        Args:
+            client: The client's protocol, where none has tried to connect.
+
+        Returns:
+            The server's end.
+        """
         server = ServerEnd()
         server.factory = self._factory
-        client = self._client_factory().buildProtocol(None)
+        client = client or self._client_factory().buildProtocol(None)
         server.pump = connect(
             server, FakeTransport(server, isServer=True), client, FakeTransport(client, False)
         )

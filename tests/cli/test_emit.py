@@ -16,22 +16,25 @@ class PublisherInMemory:
     Attributes:
         emitted: What was published, of all publishers of the test.
         fault: What the next emit raises.
+        options: The settings of each publisher, besides its URL.
     """
 
     emitted: list[tuple[str, object]]
     fault: Exception | None
     urls: list[str | None]
+    options: list[dict[str, object]]
     open: int
 
     @classmethod
     def reset(cls) -> None:
         """Forget what earlier tests did."""
-        cls.emitted, cls.urls, cls.fault, cls.open = [], [], None, 0
+        cls.emitted, cls.urls, cls.options, cls.fault, cls.open = [], [], [], None, 0
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, **options: object) -> None:
         if url == "bad":
             raise ValueError("the URL is bad")
         self.urls.append(url)
+        self.options.append(options)
 
     def __enter__(self) -> Self:
         type(self).open += 1

@@ -141,13 +141,11 @@ class ListenTests(SynchronousTestCase):
             ((), "", "127.0.0.1"),
         ):
             os.environ["TOWERWS_WS_URL"] = variable
-            self.assertEqual(listen.target_of(parse("jobs-summary", *argv)).host, host)
+            self.assertEqual(listen.target_of(parse("jobs-summary", *argv).url).host, host)
 
     def test_bad_url(self) -> None:
         """A URL that is none is told."""
-        error = self.assertRaises(
-            CommandError, listen.target_of, parse("jobs-summary", "--url", "http://a")
-        )
+        error = self.assertRaises(CommandError, listen.target_of, "http://a")
         self.assertIn("does not begin with ws://", str(error))
 
 

@@ -1,10 +1,16 @@
 """URLs of websocket servers."""
 
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+)
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.cli.target import Target
+from towerws.cli.target import CONNECT_TIMEOUT, Target
 
 
 class ParseTests(SynchronousTestCase):
@@ -61,6 +67,17 @@ class EndpointTests(SynchronousTestCase):
         """Without TLS the endpoint is plain."""
         endpoint = Target.parse("ws://localhost:1/").endpoint(MemoryReactorClock())
         self.assertIsInstance(endpoint, HostnameEndpoint)
+
+    def test_address(self) -> None:
+        """An address that was looked up is not looked up again."""
+        target = Target.parse("ws://localhost:1/")
+        for address, kind in (("127.0.0.1", TCP4ClientEndpoint), ("::1", TCP6ClientEndpoint)):
+            reactor = MemoryReactorClock()
+            endpoint = target.endpoint(reactor, address)
+            self.assertIsInstance(endpoint, kind)
+            endpoint.connect(Factory())
+            host, port, _factory, timeout, _bind = reactor.tcpClients[0]
+            self.assertEqual((host, port, timeout), (address, 1, CONNECT_TIMEOUT))
 
     def test_tls(self) -> None:
         """With TLS it is wrapped."""

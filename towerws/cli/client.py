@@ -102,6 +102,31 @@ class Subscription:
         return json.dumps(wanted).encode()
 
 
+def promised_groups(frame: object, *, first: bool) -> list[str] | None:
+    """Read the answer to a subscription.
+
+    Args:
+        frame: Any frame of the server, decoded.
+        first: Whether it is the first one of its connection.
+
+    Returns:
+        The groups whose events will arrive from now on; None if the frame is no such answer.
+
+    Raises:
+        Refused: There are none, or the server does not let us in.
+    """
+    if not isinstance(frame, dict):
+        return None
+    keys = frame.keys()
+    if first and keys == {"close"}:
+        raise Refused("the server lets no anonymous users in: set TOWERWS_COOKIE")
+    if keys != _REPLY_KEYS or not isinstance(groups := frame["groups_current"], list):
+        return None
+    if not groups:
+        raise Refused("the server lets us into none of the groups")
+    return [str(name) for name in groups]
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """How a connection ended.
@@ -217,16 +242,13 @@ class ListenProtocol(WebSocketClientProtocol):
             return
         keys = frame.keys() if isinstance(frame, dict) else set()
         first, self._greeted = not self._greeted, True
-        if first and keys == {"close"}:
-            raise Refused("the server lets no anonymous users in: set TOWERWS_COOKIE")
-        if first and "accept" in keys:
+        groups = promised_groups(frame, first=first)
+        if groups is not None:
+            self._audience.joined(groups)
+        elif first and "accept" in keys:
             return
-        if keys == {"error"}:
+        elif keys == {"error"}:
             self._audience.notice(f"the server says: {frame['error']}")
-        elif keys == _REPLY_KEYS and isinstance(groups := frame["groups_current"], list):
-            if not groups:
-                raise Refused("the server lets us into none of the groups")
-            self._audience.joined([str(name) for name in groups])
         else:
             self._audience.event(payload, frame)
 

@@ -58,11 +58,12 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def open_publisher(url: str | None) -> Publisher:
+def open_publisher(url: str | None, **options: Any) -> Publisher:
     """Make a publisher; it connects when the first event is published.
 
     Args:
         url: Where to publish to; as `add_url` says if None.
+        **options: Further settings of `Publisher`.
 
     Returns:
         The publisher, to be closed.
@@ -71,7 +72,7 @@ def open_publisher(url: str | None) -> Publisher:
         CommandError: The URL cannot be used, or a certificate that it names.
     """
     try:
-        return Publisher(url)
+        return Publisher(url, **options)
     except (ValueError, OSError) as error:
         raise CommandError(f"the publisher cannot be made: {error}") from None
 

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -100,6 +100,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--for", dest="seconds", type=_positive, metavar="SECONDS", help="end after so long"
     )
+    add_header(parser)
+    output.add_arguments(parser)
+
+
+def add_header(parser: ArgumentParser) -> None:
+    """Add the option for headers of the handshake.
+
+    Args:
+        parser: A command's parser.
+    """
     parser.add_argument(
         "--header",
         action="append",
@@ -108,7 +118,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME:VALUE",
         help="a header for the handshake; may be given again",
     )
-    output.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -143,7 +152,8 @@ async def listen(reactor: Any, arguments: Namespace, stdout: TextIO) -> int:
         BrokenPipeError: Nobody reads the events any more.
         CancelledError: It was cancelled.
     """
-    target, subscription = target_of(arguments), _subscription(arguments)
+    target = target_of(arguments.url)
+    subscription = subscription_to(arguments.groups, arguments.header)
     enough = False
 
     def stop() -> None:
@@ -169,26 +179,38 @@ async def listen(reactor: Any, arguments: Namespace, stdout: TextIO) -> int:
     return 0 if arguments.count is None or audience.heard >= arguments.count else 1
 
 
-def target_of(arguments: Namespace) -> Target:
+def target_of(url: str | None) -> Target:
     """Find the server to listen to.
 
     Args:
-        arguments: What the parser made of the command line.
+        url: What the command line names, if it does.
 
     Returns:
-        What ``--url`` names, else the environment, else the server on this machine.
+        What it names, else the environment, else the server on this machine.
 
     Raises:
         CommandError: The URL is none.
     """
     try:
-        return Target.parse(arguments.url or os.environ.get("TOWERWS_WS_URL") or DEFAULT_URL)
+        return Target.parse(url or os.environ.get("TOWERWS_WS_URL") or DEFAULT_URL)
     except ValueError as error:
         raise CommandError(str(error)) from None
 
 
-def _subscription(arguments: Namespace) -> Subscription:
-    headers = dict(arguments.header)
+def subscription_to(groups: Sequence[str], header: Iterable[tuple[str, str]]) -> Subscription:
+    """Say what to ask the server for, with the cookie of the environment.
+
+    Args:
+        groups: Full names.
+        header: What ``--header`` gave, pair by pair.
+
+    Returns:
+        The subscription.
+
+    Raises:
+        CommandError: The cookie cannot be.
+    """
+    headers = dict(header)
     if cookie := os.environ.get("TOWERWS_COOKIE"):
         try:
             headers.update([_header(f"Cookie:{cookie}")])
@@ -196,7 +218,7 @@ def _subscription(arguments: Namespace) -> Subscription:
             raise CommandError("TOWERWS_COOKIE has a character that no cookie has") from None
     pairs = (part.partition("=") for part in headers.get("Cookie", "").split(";"))
     tokens = [value.strip().strip('"') for name, _, value in pairs if name.strip() == _CSRF_COOKIE]
-    return Subscription(arguments.groups, headers, tokens[0] if tokens else None)
+    return Subscription(groups, headers, tokens[0] if tokens else None)
 
 
 def _group(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from towerws.cli import emit, recording
 from towerws.cli.errors import CommandError
+from towerws.cli.progress import ProgressLine
 from towerws.cli.recording import RecordedEvent
 from towerws.notify import EmitError
 
@@ -108,13 +109,13 @@ def run(arguments: Namespace) -> int:
     with emit.open_publisher(arguments.url) as publisher:
         player = Player(partial(publisher.emit, strict=True), arguments.speed)
         started = time.monotonic()
+        line = ProgressLine(sys.stderr)
         try:
-            _rounds(player, events, loop=arguments.loop)
+            _rounds(player, events, line, loop=arguments.loop)
         except EmitError as error:
             raise CommandError(f"event {player.published + 1}: {error}") from None
         finally:
-            if sys.stderr.isatty():
-                print(file=sys.stderr)
+            line.end()
             seconds = time.monotonic() - started
             print(f"{player.published} events published in {seconds:.1f} s", flush=True)
     return 0
@@ -166,23 +167,16 @@ def speed(text: str) -> float:
     return value
 
 
-def _rounds(player: Player, events: Sequence[RecordedEvent], *, loop: bool) -> None:
-    progress = _on_terminal(len(events)) if sys.stderr.isatty() else _nowhere
+def _rounds(
+    player: Player, events: Sequence[RecordedEvent], line: ProgressLine, *, loop: bool
+) -> None:
+    total = len(events)
+    width = len(str(total))
+
+    def progress(number: int) -> None:
+        line.show(f"{number:{width}} of {total} events")
+
     player.play(events, progress)
     while loop:
         player.wait(PAUSE)
         player.play(events, progress)
-
-
-def _nowhere(_number: int) -> None:
-    """Show no progress."""
-
-
-def _on_terminal(total: int) -> Callable[[int], None]:
-    """Keep one line of a terminal telling how far the replay is."""
-    width = len(str(total))
-
-    def show(number: int) -> None:
-        print(f"\r{number:{width}} of {total} events", end="", file=sys.stderr, flush=True)
-
-    return show

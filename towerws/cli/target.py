@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
 
@@ -90,18 +96,26 @@ class Target:
         """What to call the server in a message."""
         return self.socket or self.authority
 
-    def endpoint(self, reactor: object) -> IStreamClientEndpoint:
+    def endpoint(self, reactor: object, address: str | None = None) -> IStreamClientEndpoint:
         """Say how to connect.
 
         Args:
             reactor: A reactor for TCP, TLS and Unix sockets.
+            address: The address of the host, if it has been looked up already: connecting costs
+                half as much then.
 
         Returns:
             An endpoint that gives up after `CONNECT_TIMEOUT`.
         """
         if self.socket is not None:
             return UNIXClientEndpoint(reactor, self.socket, timeout=CONNECT_TIMEOUT)
-        tcp = HostnameEndpoint(reactor, self.host, self.port, timeout=CONNECT_TIMEOUT)
+        tcp: IStreamClientEndpoint
+        if address is None:
+            tcp = HostnameEndpoint(reactor, self.host, self.port, timeout=CONNECT_TIMEOUT)
+        elif ":" in address:
+            tcp = TCP6ClientEndpoint(reactor, address, self.port, timeout=CONNECT_TIMEOUT)
+        else:
+            tcp = TCP4ClientEndpoint(reactor, address, self.port, timeout=CONNECT_TIMEOUT)
         if not self.tls:
             return tcp
         return wrapClientTLS(optionsForClientTLS(self.host), tcp)
