@@ -4,6 +4,7 @@ It encodes and decodes with pika, so that no mistake of our own codec can cancel
 """
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from pika import frame as pika_frame
@@ -19,6 +20,7 @@ from zope.interface import implementer
 from towerws.amqp.channel import Channel
 from towerws.amqp.client import Client
 from towerws.amqp.deliveries import Delivery
+from towerws.amqp.frames import OVERHEAD, FrameReader
 from towerws.core.broker_url import BrokerURL
 
 URL = BrokerURL.parse("amqp://user:secret@broker.example/")
@@ -210,6 +212,8 @@ def delivery_bytes(
     tag: int = 1,
     routing_key: str = "jobs-status_changed",
     redelivered: bool = False,
+    consumer: str = "consumer",
+    exchange: str = "towerws.events",
     chunk: int = 131064,
     **properties: Any,
 ) -> bytes:
@@ -217,7 +221,7 @@ def delivery_bytes(
     return b"".join(
         [
             method_bytes(
-                spec.Basic.Deliver("consumer", tag, redelivered, "towerws.events", routing_key),
+                spec.Basic.Deliver(consumer, tag, redelivered, exchange, routing_key),
                 channel_id,
             ),
             pika_frame.Header(channel_id, len(body), spec.BasicProperties(**properties)).marshal(),
@@ -241,3 +245,12 @@ def delivery_with_headers(table: bytes, body: bytes = b"{}") -> bytes:
 def frame_bytes(kind: int, channel_id: int, payload: bytes) -> bytes:
     """Encode a frame of any kind."""
     return struct.pack(">BHI", kind, channel_id, len(payload)) + payload + b"\xce"
+
+
+def read_frames(reader: FrameReader, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Give a reader the next bytes, and take the frames that are complete."""
+    data = reader.join(data)
+    offset = 0
+    while (frame := reader.cut(data, offset)) is not None:
+        yield frame
+        offset += len(frame[2]) + OVERHEAD

@@ -15,6 +15,7 @@ from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import ConnectionAborted, ConnectionLost
 from towerws.amqp.frames import HEARTBEAT_FRAME
 from towerws.amqp.lifetime import LINGER
+from towerws.amqp.pause import ENOUGH, PAUSE, SEVERAL
 
 
 class UseTests(SynchronousTestCase):
@@ -88,6 +89,47 @@ class UseTests(SynchronousTestCase):
         self.broker.send(spec.Connection.CloseOk())
         self.broker.settle()
         self.assertEqual(self.flushWarnings(), [])
+
+
+class PauseTests(SynchronousTestCase):
+    """Reading less often while events come in quick succession."""
+
+    def setUp(self) -> None:
+        """Open a channel, and keep the state of reading at each delivery."""
+        self.states: list[str] = []
+        self.broker: ScriptedBroker = ScriptedBroker(on_deliveries=self._note_state)
+        self.broker.handshake()
+        self.broker.open_channel()
+        self.burst = b"".join(delivery_bytes(tag=tag) for tag in range(1, SEVERAL + 1))
+
+    def _note_state(self, _deliveries: list[Delivery]) -> None:
+        self.states.append(self.broker.transport.producerState)
+
+    def test_burst(self) -> None:
+        """A read of several events pauses reading, from before they are delivered, for a moment."""
+        self.broker.send_bytes(self.burst)
+        self.assertEqual(self.states, ["paused"])
+        self.broker.clock.advance(PAUSE)
+        self.assertEqual(self.broker.transport.producerState, "producing")
+
+    def test_much(self) -> None:
+        """A read that was worth its turn of the reactor is followed by the next one."""
+        self.broker.send_bytes(self.burst + delivery_bytes(bytes(ENOUGH)))
+        self.assertEqual(self.states, ["producing"])
+
+    def test_closing(self) -> None:
+        """While closing, what the broker answers is not kept waiting."""
+        self.broker.client.close()
+        self.broker.send_bytes(self.burst)
+        self.assertEqual(self.broker.transport.producerState, "producing")
+
+    def test_end(self) -> None:
+        """With the connection the pause ends, so that a transport with TLS can say goodbye."""
+        self.broker.send_bytes(self.burst)
+        self.broker.send(spec.Connection.Close(320, "gone", 0, 0))
+        self.assertEqual(self.broker.transport.producerState, "producing")
+        self.broker.settle()
+        self.assertEqual(self.broker.clock.getDelayedCalls(), [])
 
 
 class FuzzTests(SynchronousTestCase):

@@ -8,6 +8,7 @@ from pika import spec
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.amqp.test_tables import deterministic
+from tests.properties import CHARACTERS
 from towerws.amqp.codec import (
     PROPERTIES,
     decode_arguments,
@@ -17,7 +18,7 @@ from towerws.amqp.codec import (
 )
 from towerws.amqp.errors import DecodeError, EncodeError
 
-_short = st.text(max_size=20)
+_short = st.text(CHARACTERS, max_size=20)
 _tables = st.dictionaries(_short, st.integers(-(2**63), 2**63 - 1) | _short, max_size=2)
 _PROPERTY_VALUES = {
     "shortstr": _short,

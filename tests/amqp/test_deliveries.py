@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pika import spec
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.amqp.broker import delivery_bytes, delivery_with_headers
+from tests.amqp.broker import delivery_bytes, delivery_with_headers, read_frames
 from tests.amqp.test_tables import WIRE_VALUES, deterministic
 from towerws.amqp.deliveries import Delivery, DeliveryAssembler
 from towerws.amqp.errors import DecodeError, ProtocolViolation
@@ -20,12 +20,12 @@ def _assemble(
 ) -> list[Delivery]:
     assembler = DeliveryAssembler(channels, max_body)
     take = {METHOD: assembler.begin, HEADER: assembler.header, BODY: assembler.body}
-    found = [take[kind](channel, payload) for kind, channel, payload in FrameReader().feed(stream)]
+    found = [take[kind](channel, payload) for kind, channel, payload in _frames(stream)]
     return [delivery for delivery in found if delivery is not None]
 
 
 def _frames(stream: bytes) -> list[tuple[int, int, bytes]]:
-    return list(FrameReader().feed(stream))
+    return list(read_frames(FrameReader(), stream))
 
 
 class AssemblerTests(SynchronousTestCase):
@@ -120,13 +120,16 @@ class AssemblerTests(SynchronousTestCase):
         method, header, body = _frames(delivery_bytes(b"abc"))
         assembler = DeliveryAssembler((1,))
         assembler.check_idle(1)
+        self.assertTrue(assembler.idle)
         assembler.begin(1, method[2])
+        self.assertFalse(assembler.idle)
         self.assertRaises(ProtocolViolation, assembler.check_idle, 1)
         assembler.check_idle(2)
         assembler.header(1, header[2])
         self.assertRaises(ProtocolViolation, assembler.check_idle, 1)
         assembler.body(1, body[2])
         assembler.check_idle(1)
+        self.assertTrue(assembler.idle)
 
     def test_malformed_method(self) -> None:
         """A basic.deliver cut at any place, or with something behind it, is refused."""

@@ -8,7 +8,7 @@ from pika import frame as pika_frame
 from pika import spec
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.amqp.broker import frame_bytes
+from tests.amqp.broker import frame_bytes, read_frames
 from tests.amqp.test_tables import deterministic
 from towerws.amqp.errors import EncodeError, ProtocolViolation
 from towerws.amqp.frames import (
@@ -39,14 +39,14 @@ class FrameReaderTests(SynchronousTestCase):
         reader = FrameReader()
         found: list[tuple[int, int, bytes]] = []
         for start, end in pairwise(sorted({0, len(stream), *(min(c, len(stream)) for c in cuts)})):
-            found += reader.feed(stream[start:end])
+            found += read_frames(reader, stream[start:end])
         self.assertEqual(found, frames)
 
     def test_byte_by_byte(self) -> None:
         """Even single bytes add up."""
         reader = FrameReader()
         stream = frame_bytes(1, 5, b"abc") + HEARTBEAT_FRAME
-        found = [frame for byte in stream for frame in reader.feed(bytes([byte]))]
+        found = [frame for byte in stream for frame in read_frames(reader, bytes([byte]))]
         self.assertEqual(found, [(1, 5, b"abc"), (8, 0, b"")])
 
     def test_incomplete_frame_is_kept_as_pieces(self) -> None:
@@ -55,25 +55,27 @@ class FrameReaderTests(SynchronousTestCase):
         stream = frame_bytes(3, 1, bytes(MAX_FRAME_SIZE - 8))
         pieces = [stream[start : start + 1000] for start in range(0, len(stream), 1000)]
         for piece in pieces[:-1]:
-            self.assertEqual(list(reader.feed(piece)), [])
+            self.assertEqual(list(read_frames(reader, piece)), [])
         self.assertEqual(reader._pieces[1:], pieces[1:-1])
         self.assertTrue(all(a is b for a, b in zip(reader._pieces[1:], pieces[1:], strict=False)))
-        self.assertEqual(list(reader.feed(pieces[-1])), [(3, 1, bytes(MAX_FRAME_SIZE - 8))])
+        self.assertEqual(list(read_frames(reader, pieces[-1])), [(3, 1, bytes(MAX_FRAME_SIZE - 8))])
 
     def test_too_large(self) -> None:
         """Trap 25: a frame larger than agreed is refused by its header, not awaited."""
         reader = FrameReader()
         reader.frame_max = 4096
-        self.assertEqual(len(list(reader.feed(frame_bytes(3, 1, bytes(4088))))), 1)
+        self.assertEqual(len(list(read_frames(reader, frame_bytes(3, 1, bytes(4088))))), 1)
         with self.assertRaisesRegex(ProtocolViolation, "4097 bytes; 4096 were agreed"):
-            list(reader.feed(frame_bytes(3, 1, bytes(4089))[:7]))
+            list(read_frames(reader, frame_bytes(3, 1, bytes(4089))[:7]))
 
     def test_frames_before_garbage(self) -> None:
         """What came before a broken frame is handed out first."""
         reader = FrameReader()
         found = []
         with self.assertRaisesRegex(ProtocolViolation, "does not end"):
-            for frame in reader.feed(frame_bytes(1, 0, b"x") + frame_bytes(1, 0, b"y")[:-1] + b"!"):
+            for frame in read_frames(
+                reader, frame_bytes(1, 0, b"x") + frame_bytes(1, 0, b"y")[:-1] + b"!"
+            ):
                 found.append(frame)  # noqa: PERF402 - it raises midway
         self.assertEqual(found, [(1, 0, b"x")])
 
@@ -86,7 +88,7 @@ class FrameReaderTests(SynchronousTestCase):
             (b"\x00", "does not speak AMQP"),
         ):
             with self.assertRaisesRegex(ProtocolViolation, text):
-                list(FrameReader().feed(start))
+                list(read_frames(FrameReader(), start))
 
     @deterministic
     @given(st.lists(st.binary(max_size=40), max_size=5))
@@ -95,7 +97,7 @@ class FrameReaderTests(SynchronousTestCase):
         reader = FrameReader()
         try:
             for piece in pieces:
-                list(reader.feed(piece))
+                list(read_frames(reader, piece))
         except ProtocolViolation:
             pass
 

@@ -70,7 +70,7 @@ class ReceiverTests(SynchronousTestCase):
 
         self.receiver = Receiver((0, 1), 100, self._deliveries, stop)
         ack = method_bytes(spec.Basic.Ack(1), 1)
-        self.receiver.receive(delivery_bytes(tag=1) + ack + delivery_bytes(tag=2) + ack)
+        self.receiver.receive(delivery_bytes(tag=1) + ack + delivery_bytes(tag=2) + ack + b"!")
         self.assertEqual(self.record, [[1], "method"])
 
     def test_stopped_by_a_delivery(self) -> None:

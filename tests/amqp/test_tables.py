@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pika import data as pika_data
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.properties import CHARACTERS
 from towerws.amqp.errors import AMQPError, DecodeError, EncodeError
 from towerws.amqp.tables import (
     MAX_DEPTH,
@@ -28,12 +29,12 @@ _scalars = (
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
-    | st.text(max_size=9)
+    | st.text(CHARACTERS, max_size=9)
     | st.binary(max_size=9)
     | st.floats(allow_nan=False)
     | st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-9999, max_value=9999)
 )
-_keys = st.text(max_size=5)
+_keys = st.text(CHARACTERS, max_size=5)
 _values: st.SearchStrategy[Any] = st.recursive(
     _scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_keys, inner, max_size=4),

@@ -24,11 +24,10 @@ from towerws.amqp.frames import HEARTBEAT_FRAME, PROTOCOL_HEADER, pack_ack
 from towerws.amqp.heartbeat import Heartbeat
 from towerws.amqp.lifetime import LINGER, Lifetime
 from towerws.amqp.losses import describe_loss
+from towerws.amqp.pause import ReadPause
 from towerws.amqp.receiver import Receiver
 from towerws.amqp.specification import load_specification
 from towerws.core.broker_url import BrokerURL
-
-_REPLY_SUCCESS = 200
 
 
 class Client(AMQClient):
@@ -44,6 +43,7 @@ class Client(AMQClient):
         ready: Fires once when the handshake is over: with ``None``, or with why it failed.
         blocked: Why the broker takes no messages for now, or ``None`` (``connection.blocked``).
         server_properties: What the broker says about itself: product, version, cluster_name, ...
+        heartbeat: The negotiated heartbeat interval in seconds, 0 for none.
         reply_timeout: Seconds the broker may owe us answers without giving one.
         confirm_limits: How many publishes may wait for confirmation on a channel.
     """
@@ -76,15 +76,12 @@ class Client(AMQClient):
         self._receiver = Receiver(
             self.channels, max_body, self._deliveries_received, delegate.method_received
         )
+        self.heartbeat = 0
         self._heartbeat = Heartbeat(clock, self._beat, self._miss)
+        self._pause = ReadPause(clock)
         self._channel_max = 0
         self._lifetime = Lifetime(clock)
         self.channels[0] = self.channelFactory(0, None, self)
-
-    @property
-    def heartbeat(self) -> int:
-        """The negotiated heartbeat interval in seconds, 0 for none."""
-        return self._heartbeat.interval
 
     @property
     def frame_max(self) -> int:
@@ -188,7 +185,7 @@ class Client(AMQClient):
             self.fail(error)
         elif self.lost is None and not self._lifetime.closing:
             answered = self.channels[0].connection_close(
-                reply_code=_REPLY_SUCCESS, reply_text="the client is going"
+                reply_code=200, reply_text="the client is going"
             )
             self._lifetime.begin_closing(within, self.fail, error)
             answered.addBoth(lambda _: self.fail(error, flush=True))
@@ -205,6 +202,7 @@ class Client(AMQClient):
             return
         self.closed = self._receiver.stopped = True
         self._heartbeat.stop()
+        self._pause.end()
         self._lifetime.end(reason, self.transport, flush=flush)
         for channel in list(self.channels.values()):
             channel.fail(reason)
@@ -236,6 +234,7 @@ class Client(AMQClient):
         """
         self._channel_max = channel_max
         self._receiver.frame_max = frame_max
+        self.heartbeat = heartbeat
         self._heartbeat.start(heartbeat)
 
     def set_blocked(self, reason: str | None) -> None:
@@ -267,6 +266,7 @@ class Client(AMQClient):
         if self.lost is not None:
             return
         self._heartbeat.received = True
+        self._pause.received(len(data))
         try:
             self._receiver.receive(data)
         except (ProtocolViolation, DecodeError) as error:
@@ -285,6 +285,7 @@ class Client(AMQClient):
     def _deliveries_received(self, deliveries: list[Delivery]) -> None:
         # While closing they are left to the broker, which requeues what is not acknowledged.
         if not self._lifetime.closing:
+            self._pause.consider(self.transport, len(deliveries))
             self._on_deliveries(deliveries)
 
     def _write(self, data: bytes) -> None:

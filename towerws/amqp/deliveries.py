@@ -16,12 +16,14 @@ from towerws.amqp.errors import ProtocolViolation
 #: Class 60, method 60: what the payload of a ``basic.deliver`` frame begins with.
 DELIVER = b"\x00\x3c\x00\x3c"
 
+#: The class of messages, which their content headers belong to.
+BASIC = 60
+
 #: Default limit of a body, in bytes: what RabbitMQ 4 itself accepts (``max_message_size``).
 MAX_BODY = 16 * 1024 * 1024
 
 _TAG = struct.Struct(">QBB")
 _HEADER = struct.Struct(">HHQ")
-_BASIC = 60
 _CONSUMER_LENGTH_AT = 4
 
 
@@ -79,6 +81,11 @@ class Delivery:
         return headers
 
 
+def decode_key(raw: bytes) -> str:
+    """Read a routing key; see `Delivery` for what is not UTF-8."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
 class DeliveryAssembler:
     """Puts deliveries together, channel by channel; frames of several channels may alternate."""
 
@@ -93,6 +100,11 @@ class DeliveryAssembler:
         self._max_body = max_body
         self._begun: dict[int, Delivery] = {}
         self._bodies: dict[int, _Body] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether no delivery is begun on any channel."""
+        return not self._begun
 
     def begin(self, channel_id: int, payload: bytes) -> None:
         """Take a ``basic.deliver`` method.
@@ -118,7 +130,7 @@ class DeliveryAssembler:
             channel_id,
             delivery_tag,
             redelivered & 1 == 1,
-            payload[key_at:].decode("utf-8", "surrogateescape"),
+            decode_key(payload[key_at:]),
         )
 
     def header(self, channel_id: int, payload: bytes) -> Delivery | None:
@@ -141,7 +153,7 @@ class DeliveryAssembler:
             class_id, _, size = _HEADER.unpack_from(payload)
         except struct.error:
             raise ProtocolViolation("a content header is too short") from None
-        if class_id != _BASIC:
+        if class_id != BASIC:
             raise ProtocolViolation(f"a content header belongs to class {class_id}")
         delivery.size = size
         delivery.content_header = payload

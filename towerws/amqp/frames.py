@@ -6,7 +6,6 @@ large message costs linear time.
 """
 
 import struct
-from collections.abc import Iterator
 
 from towerws.amqp.errors import EncodeError, ProtocolViolation
 
@@ -18,6 +17,9 @@ _TYPES = frozenset((METHOD, HEADER, BODY, HEARTBEAT))
 
 #: Octets of a frame that are not payload: seven before it, the end octet behind it.
 OVERHEAD = 8
+
+#: The end octet.
+END = 0xCE
 
 #: RabbitMQ's default, and the largest frame that this client agrees to.
 MAX_FRAME_SIZE = 131072
@@ -33,7 +35,6 @@ HEARTBEAT_FRAME = bytes((HEARTBEAT, 0, 0, 0, 0, 0, 0, 0xCE))
 #: A whole basic.ack frame: type, channel, length, class, method, delivery tag, multiple, end.
 _ACK = struct.Struct(">BHIHHQBB")
 _START = struct.Struct(">BHI")
-_END = 0xCE
 _END_BYTES = b"\xce"
 _TLS_ALERT = 0x15
 
@@ -85,7 +86,7 @@ def pack_ack(channel_id: int, delivery_tag: int, multiple: bool) -> bytes:
     Returns:
         Its frame.
     """
-    return _ACK.pack(METHOD, channel_id, 13, 60, 80, delivery_tag, multiple, _END)
+    return _ACK.pack(METHOD, channel_id, 13, 60, 80, delivery_tag, multiple, END)
 
 
 class FrameReader:
@@ -102,54 +103,65 @@ class FrameReader:
         self._kept = 0
         self._wanted = 0
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """Take what the socket gave and cut off the frames that are complete.
+    def join(self, data: bytes) -> bytes:
+        """Take what the socket gave.
 
         Args:
             data: The next bytes of the stream.
 
-        Yields:
-            Type, channel and payload of each frame. To be exhausted before the next call, unless
-            the connection is over.
+        Returns:
+            What there is to `cut` now, from its first byte on and until that gives ``None``: with
+            what was kept before, or nothing while that is an incomplete frame still.
+        """
+        if not self._pieces:
+            return data
+        self._pieces.append(data)
+        self._kept += len(data)
+        if self._kept < self._wanted:
+            return b""
+        data = b"".join(self._pieces)
+        self._pieces = []
+        return data
+
+    def cut(self, data: bytes, offset: int) -> tuple[int, int, bytes] | None:
+        """Cut off a frame.
+
+        Args:
+            data: What `join` gave.
+            offset: Where the frame begins: behind the one before, or at the end.
+
+        Returns:
+            Type, channel and payload; ``None`` if it is not complete: it is kept then.
 
         Raises:
-            ProtocolViolation: The bytes are not AMQP frames, or one is too large. The frames before
-                it were handed out; the reader is of no use afterwards.
+            ProtocolViolation: The bytes are not an AMQP frame, or one that is too large. The reader
+                is of no use afterwards.
         """
-        if self._pieces:
-            self._pieces.append(data)
-            self._kept += len(data)
-            if self._kept < self._wanted:
-                return
-            data = b"".join(self._pieces)
-            self._pieces = []
-        size = len(data)
-        offset = 0
-        wanted = 1
-        while offset < size:
-            if size - offset < _START.size:
+        size = len(data) - offset
+        if size < _START.size:
+            if size:
                 self._check_type(data[offset:])
-                wanted = _START.size
-                break
-            kind, channel_id, length = _START.unpack_from(data, offset)
-            if kind not in _TYPES or length + OVERHEAD > self.frame_max:
-                self._check_type(data[offset:])
-                raise ProtocolViolation(
-                    f"the broker sent a frame of {length + OVERHEAD} bytes;"
-                    f" {self.frame_max} were agreed"
-                )
-            end = offset + 7 + length
-            if end >= size:
-                wanted = length + OVERHEAD
-                break
-            if data[end] != _END:
-                raise ProtocolViolation("a frame of the broker does not end where it should")
-            yield kind, channel_id, data[offset + 7 : end]
-            offset = end + 1
-        if offset < size:
-            self._pieces = [data[offset:]]
-            self._kept = size - offset
-            self._wanted = wanted
+                self._keep(data[offset:], _START.size)
+            return None
+        kind, channel_id, length = _START.unpack_from(data, offset)
+        if kind not in _TYPES or length + OVERHEAD > self.frame_max:
+            self._check_type(data[offset:])
+            raise ProtocolViolation(
+                f"the broker sent a frame of {length + OVERHEAD} bytes;"
+                f" {self.frame_max} were agreed"
+            )
+        if size < length + OVERHEAD:
+            self._keep(data[offset:], length + OVERHEAD)
+            return None
+        end = offset + _START.size + length
+        if data[end] != END:
+            raise ProtocolViolation("a frame of the broker does not end where it should")
+        return kind, channel_id, data[offset + _START.size : end]
+
+    def _keep(self, start: bytes, wanted: int) -> None:
+        self._pieces = [start]
+        self._kept = len(start)
+        self._wanted = wanted
 
     @staticmethod
     def _check_type(start: bytes) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Container
 
 from towerws.amqp.deliveries import DELIVER, Delivery, DeliveryAssembler
-from towerws.amqp.frames import BODY, HEADER, HEARTBEAT, FrameReader
+from towerws.amqp.frames import BODY, HEADER, METHOD, OVERHEAD, FrameReader
+from towerws.amqp.whole import WholeDeliveries
 
 
 class Receiver:
@@ -33,6 +34,7 @@ class Receiver:
         self.stopped = False
         self._frames = FrameReader()
         self._assembler = DeliveryAssembler(channels, max_body)
+        self._whole = WholeDeliveries(channels, max_body)
         self._on_deliveries = on_deliveries
         self._on_method = on_method
 
@@ -56,27 +58,35 @@ class Receiver:
                 was handed out.
         """
         deliveries: list[Delivery] = []
-        assembler = self._assembler
+        frames, assembler = self._frames, self._assembler
+        data = frames.join(data)
+        offset = 0
         try:
-            for kind, channel_id, payload in self._frames.feed(data):
-                if kind == BODY:
-                    delivery = assembler.body(channel_id, payload)
-                elif kind == HEADER:
-                    delivery = assembler.header(channel_id, payload)
-                elif kind == HEARTBEAT:
-                    continue
-                elif payload.startswith(DELIVER):
-                    assembler.begin(channel_id, payload)
-                    continue
-                else:
-                    self._take_method(channel_id, payload, deliveries)
-                    if self.stopped:
-                        break
-                    continue
-                if delivery is not None:
-                    deliveries.append(delivery)
+            while not self.stopped:
+                if assembler.idle:
+                    offset = self._whole.take(data, offset, frames.frame_max, deliveries)
+                frame = frames.cut(data, offset)
+                if frame is None:
+                    break
+                offset += len(frame[2]) + OVERHEAD
+                self._take_frame(*frame, deliveries)
         finally:
             self._hand_out(deliveries)
+
+    def _take_frame(
+        self, kind: int, channel_id: int, payload: bytes, deliveries: list[Delivery]
+    ) -> None:
+        delivery = None
+        if kind == BODY:
+            delivery = self._assembler.body(channel_id, payload)
+        elif kind == HEADER:
+            delivery = self._assembler.header(channel_id, payload)
+        elif kind == METHOD and payload.startswith(DELIVER):
+            self._assembler.begin(channel_id, payload)
+        elif kind == METHOD:
+            self._take_method(channel_id, payload, deliveries)
+        if delivery is not None:
+            deliveries.append(delivery)
 
     def _take_method(self, channel_id: int, payload: bytes, before: list[Delivery]) -> None:
         self._assembler.check_idle(channel_id)
