@@ -46,5 +46,6 @@ class EmbeddedSourceTests(SynchronousTestCase):
         """There is nothing it could wait for, before the start and after the end."""
         self.assertIsNone(self.source.unready())
         self.source.startService()
-        self.successResultOf(self.source.stopService() or self.source.emit("jobs-1", b"{}"))
+        self.successResultOf(self.source.stopService())
+        self.assertFalse(self.source.running)
         self.assertIsNone(self.source.unready())

@@ -31,6 +31,7 @@ class TreeTests(SynchronousTestCase):
     def test_names_the_layers_downward(self) -> None:
         """The map itself has no arrow up: core knows only core, no shell knows composition."""
         composition = {"towerws.options", "towerws.tap", "towerws.cli", "towerws.__main__"}
+        composition.add("towerws.workers.worker")
         for name, place in layering.MAP.items():
             if name not in composition:
                 self.assertEqual(place.towerws & composition, set(), name)

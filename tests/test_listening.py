@@ -13,6 +13,8 @@ from twisted.internet.tcp import Port as TCPPort
 from twisted.internet.testing import MemoryReactorClock
 from twisted.internet.unix import Port as UNIXPort
 from twisted.logger import capturedLogs, formatEvent
+from twisted.plugins.twisted_core import systemdEndpointParser
+from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -57,13 +59,56 @@ class IsPrivateTests(SynchronousTestCase):
             "ssl:8051:127.0.0.1",
             "haproxy:tcp:8051",
             "haproxy",
-            "systemd:domain=INET:index=0",
             "stdio:",
             "unixish:/x",
             "none",
             "",
         ):
             self.assertFalse(is_private(description), description)
+
+
+class InheritedTests(SynchronousTestCase):
+    """`is_private` looks at what systemd has handed over."""
+
+    def _hand_over(self, listening: socket.socket) -> None:
+        self.addCleanup(listening.close)
+        handed = ListenFDs([listening.fileno()], ["web"])
+        self.patch(type(systemdEndpointParser), "_sddaemon", handed)
+
+    def test_tcp(self) -> None:
+        """The address decides, in front of which ever layer."""
+        for address, private in (("127.0.0.1", True), ("0.0.0.0", False)):
+            self._hand_over(socket.create_server((address, 0)))
+            for description in (
+                "systemd:domain=INET:index=0",
+                "systemd:INET:name=web",
+                "haproxy:systemd:domain=INET:index=0",
+            ):
+                self.assertEqual(is_private(description), private, description)
+
+    def test_ipv6(self) -> None:
+        """The same with IPv6."""
+        for address, private in (("::1", True), ("::", False)):
+            self._hand_over(socket.create_server((address, 0), family=socket.AF_INET6))
+            self.assertEqual(is_private("systemd:domain=INET6:index=0"), private)
+
+    def test_unix(self) -> None:
+        """A Unix socket is private, whether it has a path or not."""
+        for address in (self.mktemp(), "\0towerws-test"):
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(address)
+            listening.listen()
+            self._hand_over(listening)
+            self.assertTrue(is_private("systemd:domain=UNIX:index=0"))
+
+    def test_nothing(self) -> None:
+        """That nothing was handed over is a sentence."""
+        error = self.assertRaises(StartError, is_private, "systemd:domain=INET:index=0")
+        self.assertEqual(
+            str(error),
+            "towerws: cannot listen on systemd:domain=INET:index=0: "
+            "no such socket was handed over (LISTEN_PID, LISTEN_FDS)",
+        )
 
 
 class StartErrorTests(SynchronousTestCase):

@@ -2,9 +2,10 @@
 
 import re
 
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from tests.operations_case import EXPOSITION, SiteCase
+from tests.operations_case import EXPOSITION, Response, SiteCase
 from towerws.core.hub import Hub
 from towerws.embedded import EmbeddedSource
 from towerws.operations import IDLE_TIMEOUT
@@ -139,3 +140,25 @@ class MetricsTests(SiteCase):
         page = self.request("GET", "/metrics").body.decode()
         types = re.findall(r"# TYPE (\S+)", page)
         self.assertEqual(len(types), len(set(types)))
+
+    def test_page_of_others(self) -> None:
+        """Where more is to be shown, the page is asked for, and waited for."""
+        page: Deferred[str] = Deferred()
+
+        async def render() -> str:
+            return await page
+
+        self.site.resource.children[b"metrics"]._render = render
+        transport = self.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(transport.value(), b"")
+        page.callback("x 1\n")
+        response = Response(transport.value())
+        self.assertEqual((response.status, response.body), (200, b"x 1\n"))
+
+    def test_fault(self) -> None:
+        """A fault of ours is answered, and logged; nothing of its text leaves."""
+        self.metrics.gauge("towerws_something", "A fault.", lambda: 1 / 0)
+        response = self.request("GET", "/metrics")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(response.status, 500)
+        self.assertEqual(response.json, {"error": "A fault of the server; see its log."})

@@ -1,5 +1,7 @@
 """`towerws.options`: the command line, the environment, and what is wrong with them."""
 
+import json
+import os
 import re
 from collections.abc import Mapping
 from io import StringIO
@@ -12,7 +14,7 @@ from towerws.amqp_bridge import BridgeSettings
 from towerws.core.broker_url import BrokerURL
 from towerws.factory import Settings
 from towerws.listening import StartError
-from towerws.options import Options
+from towerws.options import MAX_WORKERS, Options
 
 _BROKER = "amqp://user:s3cret@broker.example/vhost"
 
@@ -48,6 +50,7 @@ class DefaultTests(SynchronousTestCase):
                 "max-event": bridge.max_event,
                 "token-file": None,
                 "token": None,
+                "workers": 1,
             },
         )
 
@@ -66,6 +69,7 @@ class OptionTests(SynchronousTestCase):
         """Limits are numbers, down to the smallest and up to the largest."""
         for name, numbers in (
             ("prefetch", (1, 65535)),
+            ("workers", (1, MAX_WORKERS)),
             ("max-connections", (0, 1 << 31)),
             ("max-groups", (1, 1 << 31)),
             ("max-message", (128, 1 << 31)),
@@ -97,6 +101,23 @@ class OptionTests(SynchronousTestCase):
             self.assertEqual(_parse(f"--on-gap={word}")["on-gap"], word)
         self.assertEqual(_parse("--exchange=other")["exchange"], "other")
         self.assertEqual(_parse("--operations=none")["operations"], "none")
+
+    def test_workers(self) -> None:
+        """One for each processor, as far as this process may use them."""
+        for count, workers in ((1, 1), (3, 3), (10_000, MAX_WORKERS)):
+            self.patch(os, "sched_getaffinity", lambda _, count=count: range(count))
+            self.assertEqual(_parse("--workers=auto")["workers"], workers)
+
+    def test_for_workers(self) -> None:
+        """Workers get what they need, as JSON, and no secret of the operators' site."""
+        environment = {"TOWERWS_BROKER": _BROKER, "TOWERWS_TOKEN": "t0ken"}
+        told = _parse("--path=/a/", "--workers=2", environment=environment).for_workers()
+        self.assertEqual(json.loads(json.dumps(told)), told)
+        self.assertNotIn("t0ken", json.dumps(told))
+        self.assertEqual((told["path"], told["broker"]), (["/a/"], _BROKER))
+        self.assertFalse({"workers", "listen", "operations", "token-file"} & set(told))
+        self.assertIsNone(_parse().for_workers()["broker"])
+        self.assertEqual(_parse(f"--broker={_BROKER}").for_workers()["broker"], _BROKER)
 
     def test_broker(self) -> None:
         """The broker is named on the command line, or better in the environment."""
@@ -136,7 +157,16 @@ class OptionTests(SynchronousTestCase):
     def test_help(self) -> None:
         """Every option explains itself; the sentence on secrets is there."""
         shown = str(_parse())
-        for name in ("listen", "operations", "broker", "origin", "path", "token-file", "on-gap"):
+        for name in (
+            "listen",
+            "operations",
+            "broker",
+            "origin",
+            "path",
+            "token-file",
+            "on-gap",
+            "workers",
+        ):
             self.assertIn(f"--{name}=", shown)
         self.assertIn("TOWERWS_BROKER", shown)
         self.assertIn("TOWERWS_TOKEN", shown)
@@ -156,6 +186,7 @@ class MistakeTests(SynchronousTestCase):
         """Too small, too large, no number at all."""
         for name, low in (
             ("prefetch", 1),
+            ("workers", 1),
             ("max-connections", 0),
             ("max-groups", 1),
             ("max-message", 128),
@@ -185,10 +216,15 @@ class MistakeTests(SynchronousTestCase):
 
     def test_public_listener(self) -> None:
         """Nobody is authenticated, so nobody else's machine may connect."""
-        for endpoint in ("tcp:8051", "tcp:8051:interface=0.0.0.0", "systemd:domain=INET:index=0"):
+        for endpoint in ("tcp:8051", "tcp:8051:interface=0.0.0.0", "stdio:"):
             text = self._mistake("--listen=tcp:1:interface=127.0.0.1", f"--listen={endpoint}")
             self.assertIn(f"--listen {endpoint} can be reached from other machines", text)
             self._mistake(f"--listen={endpoint}", TOWERWS_TOKEN="t")
+
+    def test_systemd(self) -> None:
+        """What systemd has not handed over cannot be listened on."""
+        text = self._mistake("--listen=systemd:domain=INET:index=0")
+        self.assertIn("no such socket was handed over", text)
 
     def test_public_operations(self) -> None:
         """Without a token the operators' site must be private."""

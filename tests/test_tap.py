@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import IService, IServiceMaker, Service
+from twisted.application.service import IService, IServiceMaker
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs, formatEvent
@@ -20,6 +20,8 @@ from towerws.listening import Listener, StartError
 from towerws.operations import OperationsSite
 from towerws.tap import Options, Server, makeService
 from towerws.websocket import CLOSE_TIMEOUT
+from towerws.workers.broker_emitter import BrokerEmitter
+from towerws.workers.supervisor import Supervisor
 
 _SUBSCRIBE = '{"groups": {"jobs": [1]}}'
 
@@ -32,11 +34,17 @@ class TapCase(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.patch(tx.config, "loop", self.reactor)
 
-    def make(self, *arguments: str, **environment: str) -> Server:
-        """Make a server of a command line and an environment."""
+    def make_any(self, *arguments: str, **environment: str) -> Server | Supervisor:
+        """Make a service of a command line and an environment."""
         options = Options(environment)
         options.parseOptions(list(arguments))
         return makeService(options, self.reactor)
+
+    def make(self, *arguments: str, **environment: str) -> Server:
+        """Make a server without workers."""
+        server = self.make_any(*arguments, **environment)
+        assert isinstance(server, Server)
+        return server
 
 
 class TreeTests(TapCase):
@@ -155,7 +163,9 @@ class TreeTests(TapCase):
 
         options = Options({})
         options.parseOptions([])
-        self.assertIs(makeService(options).clients.reactor, reactor)
+        server = makeService(options)
+        assert isinstance(server, Server)
+        self.assertIs(server.clients.reactor, reactor)
 
     def test_plugin(self) -> None:
         """Twisted finds the server by its name, and this module behind it."""
@@ -177,7 +187,47 @@ class TreeTests(TapCase):
         self.assertNotIn("s3cret", "\n".join(shown))
 
 
-class FakeSource(Service):
+class WorkersTests(TapCase):
+    """What `makeService` puts together for several workers."""
+
+    def test_one(self) -> None:
+        """One is served by this process itself."""
+        self.assertEqual(len(list(self.make("--workers=1"))), 3)
+
+    def test_two(self) -> None:
+        """The sockets are opened here, and the operators' site is here; clients are not."""
+        supervisor: Any = self.make_any("--workers=2", "--listen=tcp:0:interface=127.0.0.1")
+        websocket, operations = list(supervisor)
+        self.addCleanup(websocket.stopService)
+        self.assertIsInstance(supervisor, Supervisor)
+        supervisor.privilegedStartService()
+        self.assertEqual(len(websocket.port.sockets), 2)
+        ((port, factory, *_),) = self.reactor.tcpServers
+        self.assertEqual(port, 8052)
+        self.assertIsInstance(factory, OperationsSite)
+        site: Any = factory
+        resources = site.resource.children
+        self.assertIs(resources[b"emit"]._emitter, supervisor)
+        self.assertIs(resources[b"ready"]._emitter, supervisor)
+        self.assertEqual(resources[b"metrics"]._render, supervisor.render)
+        self.assertIsNotNone(operations.port)
+        self.assertEqual(supervisor._options["max-groups"], Settings().limits.groups)
+
+    def test_broker(self) -> None:
+        """With a broker, what is emitted goes there."""
+        supervisor = self.make_any("--workers=2", TOWERWS_BROKER="amqp://user:s3cret@b.example/")
+        self.assertIsInstance(next(each for each in supervisor if each.name), BrokerEmitter)
+
+    def test_mistakes(self) -> None:
+        """What is wrong is told before anything is started, as without workers."""
+        text = str(self.assertRaises(StartError, self.make_any, "--workers=2", "--listen=unix"))
+        self.assertTrue(text.startswith("towerws: 'unix' is not an endpoint: "), text)
+        supervisor = self.make_any("--workers=2", "--listen=unix:/nonexistent/x")
+        text = str(self.assertRaises(StartError, supervisor.privilegedStartService))
+        self.assertIn("cannot listen on unix:/nonexistent/x: ", text)
+
+
+class FakeSource(EmbeddedSource):
     """An event source whose end the test decides on."""
 
     def __init__(self, events: list[str]) -> None:
@@ -243,6 +293,22 @@ class StopTests(TapCase):
         self.source.ended.callback(None)
         self.successResultOf(done)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_crowd(self) -> None:
+        """The time that clients get to answer begins when all of them have been told."""
+        self._client()
+        told: Deferred[None] = Deferred()
+        self.patch(self.clients, "close_all", lambda *_: told)
+        done = self.server.stopService()
+        for listener in self.listeners:
+            listener.ended.callback(None)
+        self.source.ended.callback(None)
+        self.reactor.pump([0.1] * 100)
+        told.callback(None)
+        self.reactor.pump([0.1] * 10 * CLOSE_TIMEOUT)
+        self.assertNoResult(done)
+        self.reactor.pump([0.1] * 11)
+        self.successResultOf(done)
 
     def test_without_clients(self) -> None:
         """Nobody is waited for if nobody is there."""

@@ -49,10 +49,11 @@ _NOT_IN_CORE = (
 )
 
 _SHELLS = (
-    "towerws.admission towerws.amqp towerws.amqp_bridge towerws.auth towerws.compression "
+    "towerws.admission towerws.adopting towerws.amqp towerws.amqp_bridge towerws.auth "
+    "towerws.compression "
     "towerws.connection towerws.eager towerws.embedded towerws.factory towerws.handshake "
-    "towerws.identity towerws.intake towerws.listening towerws.notify towerws.operations "
-    "towerws.websocket"
+    "towerws.identity towerws.intake towerws.lean towerws.listening towerws.notify "
+    "towerws.operations towerws.quiet towerws.timeouts towerws.turns towerws.websocket"
 )
 
 # What twisted[tls] brings and names in its own interfaces: contexts, and reasons for a loss.
@@ -64,6 +65,7 @@ MAP: Mapping[str, Place] = {
     "towerws.core": _place("towerws.core", barred=_NOT_IN_CORE),
     # shells: one kind of I/O each, over the core; none knows another but where it is named
     "towerws.admission": _place(third_party="twisted"),
+    "towerws.adopting": _place(third_party="twisted"),
     "towerws.amqp": _place("towerws towerws.amqp towerws.core", f"twisted txamqp zope {_TLS}"),
     "towerws.amqp_bridge": _place("towerws.amqp towerws.core towerws.intake", "twisted zope"),
     "towerws.auth": _place("towerws.auth towerws.core", "autobahn twisted zope"),
@@ -72,23 +74,35 @@ MAP: Mapping[str, Place] = {
     "towerws.eager": _place(third_party="twisted"),
     "towerws.embedded": _place("towerws.core", "twisted zope"),
     "towerws.factory": _place(
-        "towerws.compression towerws.core towerws.handshake towerws.websocket",
+        "towerws.compression towerws.core towerws.handshake towerws.lean towerws.quiet "
+        "towerws.timeouts towerws.turns towerws.websocket",
         "autobahn twisted",
     ),
     "towerws.handshake": _place("towerws.core", "autobahn twisted"),
     "towerws.identity": _place("towerws.core", "twisted"),
     "towerws.intake": _place("towerws.amqp towerws.core", "twisted"),
-    "towerws.listening": _place(third_party="twisted zope"),
+    "towerws.lean": _place(third_party="autobahn"),
+    "towerws.listening": _place("towerws.adopting", "twisted zope"),
     "towerws.notify": _place("towerws.core towerws.notify", "pika"),
     "towerws.operations": _place("towerws.admission towerws.core", "twisted zope"),
+    "towerws.quiet": _place("towerws.core", "twisted"),
+    "towerws.timeouts": _place("towerws.turns", "twisted"),
+    "towerws.turns": _place(third_party="twisted"),
     "towerws.websocket": _place(
         "towerws.compression towerws.connection towerws.core towerws.factory towerws.handshake "
-        "towerws.identity",
+        "towerws.identity towerws.lean",
         "autobahn twisted zope",
+    ),
+    "towerws.workers": _place(
+        "towerws.adopting towerws.amqp towerws.core towerws.listening towerws.workers",
+        "twisted zope",
     ),
     # composition: the only places where everything meets
     "towerws.options": _place(f"towerws towerws.core {_SHELLS}", "twisted"),
-    "towerws.tap": _place(f"towerws towerws.core towerws.options {_SHELLS}", "twisted zope"),
+    "towerws.tap": _place(
+        f"towerws towerws.core towerws.options towerws.workers {_SHELLS}", "twisted zope"
+    ),
+    "towerws.workers.worker": _place("towerws.core towerws.tap towerws.workers", "twisted zope"),
     "towerws.cli": _place(
         f"towerws towerws.cli towerws.core {_SHELLS} towerws.tap", "autobahn twisted zope"
     ),

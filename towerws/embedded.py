@@ -26,6 +26,15 @@ class EmbeddedSource(Service):
         """
         self._hub = hub
 
+    def stopService(self) -> Deferred[None]:
+        """Stop; nothing is left to be done.
+
+        Returns:
+            Fires at once, as that of every source fires some time.
+        """
+        super().stopService()
+        return succeed(None)
+
     def interest(self, started: Collection[str], ended: Collection[str]) -> None:
         """Nothing to do: everything that is emitted here is here already."""
 

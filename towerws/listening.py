@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -13,6 +14,8 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.logger import Logger
+
+from towerws.adopting import inherited_address
 
 #: The colons of an endpoint string that separate, and not those behind a backslash.
 _SEPARATOR = re.compile(r"(?<!\\):")
@@ -41,14 +44,19 @@ def is_private(description: str) -> bool:
         description: An endpoint string, such as ``tcp:8051:interface=127.0.0.1``.
 
     Returns:
-        True for a Unix socket and for a loopback address; False where it cannot be known, as for
-        a socket that systemd hands over.
+        True for a Unix socket and for a loopback address, also one that systemd has handed over;
+        False where it cannot be known.
+
+    Raises:
+        StartError: systemd has handed over no such socket.
     """
     kind, *arguments = _SEPARATOR.split(description)
     if kind == "haproxy":
         return bool(arguments) and is_private(description.partition(":")[2])
     if kind == "unix":
         return True
+    if kind == "systemd":
+        return _is_private_address(_inherited_address(description))
     if kind not in ("tcp", "tcp6", "ssl"):
         return False
     named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
@@ -56,16 +64,34 @@ def is_private(description: str) -> bool:
     # The second positional argument of tcp is the interface.
     default = positional[1] if kind != "ssl" and len(positional) > 1 else ""
     interface = named.get("interface", default).replace("\\", "")
-    if interface == "localhost":
+    return interface == "localhost" or _is_private_address((interface,))
+
+
+def _is_private_address(address: Any) -> bool:
+    # As getsockname gives it: the name of a Unix socket, which may be one of the abstract kind in
+    # bytes, or a tuple that begins with the host.
+    if not isinstance(address, tuple):
         return True
     try:
-        return ip_address(interface).is_loopback
+        return ip_address(address[0]).is_loopback
     except ValueError:
         return False
 
 
+def _inherited_address(description: str) -> Any:
+    try:
+        return inherited_address(description)
+    except (ValueError, OSError) as error:
+        raise StartError(f"cannot listen on {description}: {error}") from None
+
+
 class Listener(Service):
-    """Listens on an endpoint while it runs."""
+    """Listens on an endpoint while it runs.
+
+    Attributes:
+        description: The endpoint string.
+        port: What listens, while it does.
+    """
 
     _log = Logger()
 
@@ -85,7 +111,7 @@ class Listener(Service):
             prepare: Called with the port before it accepts anything.
         """
         self.port: IListeningPort | None = None
-        self._description = description
+        self.description = description
         self._endpoint = endpoint
         self._factory = factory
         self._prepare = prepare
@@ -108,7 +134,7 @@ class Listener(Service):
             if not isinstance(error, (CannotListenError, OSError, OverflowError, ValueError)):
                 raise error
             reason = error.socketError if isinstance(error, CannotListenError) else error
-            raise StartError(f"cannot listen on {self._description}: {reason}")
+            raise StartError(f"cannot listen on {self.description}: {reason}")
 
     def startService(self) -> None:
         """Begin to listen, unless that is done already."""

@@ -13,8 +13,9 @@ Whatever is refused is answered with a JSON object ``{"error": "<one sentence>"}
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -66,21 +67,29 @@ class OperationsSite(Site):
     """
 
     def __init__(
-        self, emitter: Emitter, metrics: Metrics, *, token: str | None, max_event: int
+        self,
+        emitter: Emitter,
+        metrics: Metrics,
+        *,
+        token: str | None,
+        max_event: int,
+        render: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         """Set up the site.
 
         Args:
             emitter: Takes what is emitted.
-            metrics: What ``/metrics`` shows.
+            metrics: Where requests are counted, and what ``/metrics`` shows.
             token: What callers must send as ``Authorization: Bearer``; None asks for nothing.
             max_event: The largest payload, in bytes.
+            render: Called for the page of ``/metrics`` where more is to be shown than ``metrics``;
+                answers within a bounded time.
         """
         root = _NotFound()
         root.putChild(b"emit", _Emit(emitter, metrics, token, max_event))
         root.putChild(b"health", _Health())
         root.putChild(b"ready", _Ready(emitter))
-        root.putChild(b"metrics", _Metrics(metrics, token))
+        root.putChild(b"metrics", _Metrics(metrics, token, render))
         super().__init__(root, requestFactory=_BoundedRequest, timeout=IDLE_TIMEOUT)
         self.displayTracebacks = False
         self.noisy = False
@@ -124,12 +133,38 @@ class _JSONResource(Resource, ABC):
             body = self.respond(request)
         except Refusal as refusal:
             body = _answer(request, refusal.status, {"error": refusal.sentence})
-        # Twisted would drop the body of an answer to HEAD as well, with a warning in the log.
-        return b"" if request.method == b"HEAD" else body
+        return body if isinstance(body, int) else _body(request, body)
 
     @abstractmethod
     def respond(self, request: Request) -> bytes | int:
         """Answer a request as `render` does, or raise a `Refusal`."""
+
+    def respond_later(self, request: Request, answer: Coroutine[Any, Any, bytes]) -> int:
+        """Answer when the answer is there, unless whoever asked has left.
+
+        Args:
+            request: The request.
+            answer: Comes to the body of the answer.
+
+        Returns:
+            What `respond` has to return.
+        """
+        Deferred.fromCoroutine(self._finish(request, answer)).addErrback(
+            lambda failure: self._log.failure("while answering a request", failure)
+        )
+        return NOT_DONE_YET
+
+    async def _finish(self, request: Request, answer: Coroutine[Any, Any, bytes]) -> None:
+        gone = request.notifyFinish().addErrback(lambda _: None)
+        try:
+            body = await answer
+        except Exception:  # noqa: BLE001  # any fault of ours; whoever asked gets an answer
+            self._log.failure("while answering a request")
+            sentence = "A fault of the server; see its log."
+            body = _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, {"error": sentence})
+        if not gone.called:
+            request.write(_body(request, body))
+            request.finish()
 
 
 class _NotFound(_JSONResource):
@@ -165,16 +200,28 @@ class _Ready(_JSONResource):
 
 
 class _Metrics(_JSONResource):
-    def __init__(self, metrics: Metrics, token: str | None) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        token: str | None,
+        render: Callable[[], Awaitable[str]] | None,
+    ) -> None:
         super().__init__()
         self._metrics = metrics
         self._token = token
+        self._render = render
 
-    def respond(self, request: Request) -> bytes:
+    def respond(self, request: Request) -> int:
         require_method(request, b"GET")
         require_token(request.requestHeaders, self._token)
         request.setHeader(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-        return self._metrics.render().encode()
+        return self.respond_later(request, self._page(request))
+
+    async def _page(self, request: Request) -> bytes:
+        text = self._metrics.render() if self._render is None else await self._render()
+        page = text.encode()
+        request.setHeader(b"content-length", str(len(page)).encode())
+        return page
 
 
 class _Emit(_JSONResource):
@@ -199,27 +246,19 @@ class _Emit(_JSONResource):
         except Refusal:
             self._refused.add()
             raise
-        gone = request.notifyFinish().addErrback(lambda _: None)
-        Deferred.fromCoroutine(self._emit(request, gone, group, body)).addErrback(
-            lambda failure: self._log.failure("while answering an emit", failure)
-        )
-        return NOT_DONE_YET
+        return self.respond_later(request, self._emit(request, group, body))
 
-    async def _emit(self, request: Request, gone: Deferred[None], group: str, body: bytes) -> None:
+    async def _emit(self, request: Request, group: str, body: bytes) -> bytes:
         try:
             status, answer = HTTPStatus.ACCEPTED, await self._emitter.emit(group, body)
             self._accepted.add()
         except SourceUnavailable as error:
             status, answer = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
             self._failed.add()
-        except Exception:  # noqa: BLE001  # any fault of ours; the publisher gets an answer
-            self._log.failure("while emitting an event")
-            answer = {"error": "A fault of the server; see its log."}
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
+        except Exception:
             self._failed.add()
-        if not gone.called:
-            request.write(_answer(request, status, answer))
-            request.finish()
+            raise
+        return _answer(request, status, answer)
 
     def _event(self, request: Request) -> tuple[str, bytes]:
         require_method(request, b"POST")
@@ -239,6 +278,11 @@ class _Emit(_JSONResource):
         except payload.PayloadError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, _sentence(str(error))) from None
         return group, body
+
+
+def _body(request: Request, body: bytes) -> bytes:
+    # Twisted would drop the body of an answer to HEAD as well, with a warning in the log.
+    return b"" if request.method == b"HEAD" else body
 
 
 def _answer(request: Request, status: HTTPStatus, answer: dict[str, object]) -> bytes:

@@ -14,6 +14,12 @@ from towerws.core.broker_url import BrokerURL
 from towerws.factory import Settings
 from towerws.listening import StartError, is_private
 
+#: Far more than there are processors to run them.
+MAX_WORKERS = 256
+
+#: Options that workers do not get: what they concern is the supervisor's affair.
+_NOT_FOR_WORKERS = frozenset({"workers", "listen", "operations", "token", "token-file"})
+
 #: What AMQP 0-9-1 gives the name of an exchange (a shortstr), in bytes.
 MAX_EXCHANGE_NAME = 255
 
@@ -28,6 +34,15 @@ def _between(low: int, high: int = 1 << 31) -> Callable[[str], int]:
         return int(text)
 
     return coerce
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+    try:
+        return _between(1, MAX_WORKERS)(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, nor 'auto'") from None
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -113,10 +128,20 @@ class Options(usage.Options):
             _named("on-gap", _one_of("close", "keep")),
         ],
         [
+            "workers",
+            None,
+            1,
+            (
+                "Processes that serve clients, each with a connection to the broker and with the "
+                "limits below for itself; 'auto' for one on each processor."
+            ),
+            _named("workers", _workers),
+        ],
+        [
             "max-connections",
             None,
             _DEFAULTS.max_connections,
-            "Clients at a time; 0 for no limit.",
+            "Clients of one worker at a time; 0 for no limit.",
             _named("max-connections", _between(0)),
         ],
         [
@@ -170,6 +195,7 @@ class Options(usage.Options):
         """
         super().__init__()
         self._environment = environment
+        self._broker_url: str | None = None
         self["listen"] = []
         self["path"] = []
         self["origin"] = []
@@ -178,6 +204,16 @@ class Options(usage.Options):
     def __repr__(self) -> str:
         """Show nothing: one of the values is the operators' token."""
         return f"<{type(self).__name__} of towerws>"
+
+    def for_workers(self) -> dict[str, Any]:
+        """Give what workers need to know.
+
+        Returns:
+            The options, but those that concern the supervisor alone, and the broker as a URL;
+            nothing but JSON.
+        """
+        chosen = {name: value for name, value in self.items() if name not in _NOT_FOR_WORKERS}
+        return chosen | {"broker": self._broker_url}
 
     def opt_listen(self, endpoint: str) -> None:
         """Endpoint of the websocket, may be repeated. [default: tcp:8051:interface=127.0.0.1]."""
@@ -241,6 +277,7 @@ class Options(usage.Options):
         url = self["broker"] or self._environment.get("TOWERWS_BROKER")
         if not url:
             return None
+        self._broker_url = url
         try:
             return BrokerURL.parse(url)
         except ValueError as error:

@@ -1,8 +1,10 @@
 """Tests of the counters and gauges."""
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.core.metrics import Counter, Metrics
+from towerws.core.metrics import Counter, Family, Metrics, render
 
 
 class CounterTests(SynchronousTestCase):
@@ -59,3 +61,51 @@ plain_total 0
         metrics.gauge("depth", "Bytes.", lambda: 1)
         metrics.gauge("depth", "Bytes.", lambda: 2)
         self.assertEqual(metrics.render(), "# HELP depth Bytes.\n# TYPE depth gauge\ndepth 2\n")
+
+
+class FamilyTests(SynchronousTestCase):
+    """What several processes have counted becomes one page."""
+
+    def _collected(self, value: int) -> list[Family]:
+        metrics = Metrics()
+        metrics.counter("frames_total", "Frames.", why="long").add(value)
+        metrics.gauge("depth", "Bytes.", lambda: value)
+        return metrics.collect()
+
+    def test_collect(self) -> None:
+        """Values are those of the moment."""
+        self.assertEqual(
+            self._collected(2),
+            [
+                Family("frames_total", "counter", "Frames.", [({"why": "long"}, 2)]),
+                Family("depth", "gauge", "Bytes.", [({}, 2)]),
+            ],
+        )
+
+    def test_json(self) -> None:
+        """A family travels as JSON."""
+        for family in self._collected(2):
+            self.assertEqual(Family.from_json(json.loads(json.dumps(family.as_json()))), family)
+
+    def test_render_of_several(self) -> None:
+        """Each name is announced once, with the samples of all; labels tell whose they are."""
+        families = [
+            family.labelled(worker=str(number))
+            for number in (1, 2)
+            for family in self._collected(number)
+        ]
+        expected = """\
+# HELP depth Bytes.
+# TYPE depth gauge
+depth 7
+depth{worker="1"} 1
+depth{worker="2"} 2
+# HELP frames_total Frames.
+# TYPE frames_total counter
+frames_total{worker="1",why="long"} 1
+frames_total{worker="2",why="long"} 2
+"""
+        own = Family("depth", "gauge", "Bytes.", [({}, 7)])
+        self.assertEqual(render([own, *families]), expected)
+        self.assertEqual(own.labelled(a="b").samples, [({"a": "b"}, 7)])
+        self.assertEqual(own.samples, [({}, 7)])

@@ -1,0 +1,150 @@
+"""`towerws.workers.keeper`: a worker again and again, and its end."""
+
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.workers.fakes import FakeProcess, ProcessReactor
+from towerws.core.metrics import Counter
+from towerws.workers.keeper import CAUSES, DELAYS, STABLE_AFTER, STOP_WITHIN, Keeper
+from towerws.workers.messages import Kind, Message
+from towerws.workers.process import HEARTBEAT, Launch
+
+
+class KeeperCase(SynchronousTestCase):
+    """A test with a keeper."""
+
+    def setUp(self) -> None:
+        """Prepare one; nothing is started."""
+        self.reactor = ProcessReactor()
+        self.restarts = {cause: Counter() for cause in CAUSES}
+        launch = Launch(["python"], {}, "/", [], Message(Kind.START))
+        self.keeper = Keeper(2, launch, self.reactor, self.restarts)
+
+    @property
+    def worker(self) -> FakeProcess:
+        """The worker that was started last."""
+        return self.reactor.processes[-1]
+
+    def counted(self) -> dict[str, int]:
+        """Tell which restarts were counted."""
+        return {cause: each.value for cause, each in self.restarts.items() if each.value}
+
+
+class RestartTests(KeeperCase):
+    """A worker ends, and there is another one."""
+
+    def test_states(self) -> None:
+        """What it says of itself through a life."""
+        self.assertEqual(self.keeper.unready(), "it has not been started")
+        self.keeper.start()
+        self.assertEqual(self.keeper.unready(), "it starts")
+        self.worker.boot()
+        self.assertIsNone(self.keeper.unready())
+        self.reactor.advance(HEARTBEAT)
+        with capturedLogs() as logs:
+            self.worker.end(0, 9)
+        self.assertEqual(self.keeper.unready(), "it ended with signal 9")
+        self.assertIsNone(self.keeper.process)
+        self.assertEqual(
+            [formatEvent(event) for event in logs],
+            ["worker 2: it ended with signal 9; another one starts in 0 s"],
+        )
+        self.reactor.advance(0)
+        self.assertEqual(self.keeper.unready(), "it starts")
+        self.assertEqual(self.counted(), {"signal": 1})
+
+    def test_delays(self) -> None:
+        """One that ends soon is not started too often; one that lived for long begins anew."""
+        self.keeper.start()
+        for delay in (*DELAYS, DELAYS[-1]):
+            count = len(self.reactor.processes)
+            self.worker.end(1)
+            if delay:
+                self.reactor.advance(delay - 0.1)
+                self.assertEqual(len(self.reactor.processes), count)
+            self.reactor.advance(0.1)
+            self.assertEqual(len(self.reactor.processes), count + 1)
+        self.worker.boot()
+        self.reactor.pump([HEARTBEAT])
+        self.worker.reply(unready=None)
+        self.reactor.pump([0.5])
+        for _ in range(int(STABLE_AFTER)):
+            self.reactor.advance(HEARTBEAT)
+            self.worker.reply(unready=None)
+        self.worker.end(1)
+        self.reactor.advance(0)
+        self.assertEqual(self.keeper.unready(), "it starts")
+
+    def test_cannot_be_started(self) -> None:
+        """Where no process can be made, it is tried again, with the same delays."""
+        self.reactor.refusal = OSError(11, "Resource temporarily unavailable")
+        self.keeper.start()
+        self.assertEqual(
+            self.keeper.unready(),
+            "it cannot be started: [Errno 11] Resource temporarily unavailable",
+        )
+        self.reactor.advance(0)
+        self.assertEqual(self.counted(), {"spawn": 2})
+        self.reactor.refusal = None
+        self.reactor.advance(DELAYS[1])
+        self.worker.boot()
+        self.assertIsNone(self.keeper.unready())
+
+    def test_fault(self) -> None:
+        """A fault of ours is logged, and seen by who asks for readiness."""
+        self.patch(self.reactor, "spawnProcess", lambda *_, **__: 1 / 0)
+        self.keeper.start()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.keeper.unready(), "a fault of the supervisor ended it")
+
+
+class StopTests(KeeperCase):
+    """The end, in order and bounded."""
+
+    def test_never_started(self) -> None:
+        """Nothing is to be done."""
+        self.successResultOf(self.keeper.stop())
+
+    def test_in_order(self) -> None:
+        """The worker is told, and waited for; there is no other one."""
+        self.keeper.start()
+        self.worker.boot()
+        stopped = self.keeper.stop()
+        self.assertTrue(self.worker.finished)
+        self.reactor.advance(STOP_WITHIN - 0.1)
+        self.assertNoResult(stopped)
+        self.worker.end()
+        self.successResultOf(stopped)
+        self._over({})
+
+    def test_deaf(self) -> None:
+        """A worker that does not end is killed, and then waited for."""
+        self.keeper.start()
+        self.worker.boot()
+        stopped = self.keeper.stop()
+        for _ in range(int(STOP_WITHIN)):
+            self.reactor.advance(HEARTBEAT)
+            if self.worker.sent:
+                self.worker.take()
+                self.worker.reply(unready=None)
+        self.assertEqual(self.worker.signals, ["KILL"])
+        self.assertNoResult(stopped)
+        with capturedLogs() as logs:
+            self.worker.end(0, 9)
+        self.successResultOf(stopped)
+        self.assertIn("did not end in time", "".join(map(str, map(formatEvent, logs))))
+        self._over({})
+
+    def test_between_two(self) -> None:
+        """While none runs, none is started any more."""
+        self.keeper.start()
+        self.worker.end(1)
+        stopped: Deferred[None] = self.keeper.stop()
+        self.successResultOf(stopped)
+        self._over({"exit": 1})
+
+    def _over(self, counted: dict[str, int]) -> None:
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(self.reactor.processes), 1)
+        self.assertEqual(self.counted(), counted)

@@ -1,0 +1,1 @@
+"""``--workers N``: several serving processes behind one supervisor."""

@@ -1,0 +1,100 @@
+"""Publishes what is emitted over HTTP to the broker, once for all workers."""
+
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from towerws.amqp.client import Client
+from towerws.amqp.connect import connect
+from towerws.amqp.errors import AMQPError
+from towerws.amqp.hosts import Hosts
+from towerws.amqp.producer import Producer
+from towerws.core.broker_url import BrokerURL
+from towerws.core.hub import SourceUnavailable
+from towerws.core.metrics import Metrics
+
+#: Seconds for the broker to take part in the end of the connection.
+CLOSE_WITHIN = 2.0
+
+
+class BrokerEmitter(Service):
+    """The supervisor's own connection to the broker, opened when something is emitted."""
+
+    name = "broker emitter"
+
+    def __init__(
+        self,
+        url: BrokerURL,
+        exchange: str,
+        metrics: Metrics,
+        reactor: Any,
+        *,
+        connect: Callable[..., Deferred[Client]] = connect,
+    ) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            url: The broker, or several of one cluster.
+            exchange: The topic exchange, which the workers declare.
+            metrics: Where the state of the connection is shown.
+            reactor: Connects and measures time.
+            connect: For tests; see `towerws.amqp.connect.connect`.
+        """
+        self._hosts = Hosts(url.hosts)
+        self._connect = partial(connect, url, reactor=reactor)
+        self._exchange = exchange
+        self._reactor = reactor
+        self._producer: Producer | None = None
+        metrics.gauge(
+            "towerws_broker_blocked",
+            "1 while the broker takes no events because of an alarm.",
+            lambda: int(self._producer is not None and self._producer.blocked),
+        )
+
+    def startService(self) -> None:
+        """Be ready to connect."""
+        super().startService()
+        # Not before the service starts: until then, twistd may fork.
+        name = f"towerws supervisor {socket.gethostname()}:{os.getpid()}"
+        self._producer = Producer(
+            partial(self._connect, connection_name=name),
+            self._hosts.serving_first,
+            self._exchange,
+            self._reactor,
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Leave the broker.
+
+        Returns:
+            Fires when the connection is closed, within a bounded time.
+        """
+        super().stopService()
+        producer, self._producer = self._producer, None
+        return succeed(None) if producer is None else producer.close(CLOSE_WITHIN)
+
+    async def emit(self, group: str, payload: bytes) -> dict[str, object]:
+        """Publish an event.
+
+        Args:
+            group: The group's name.
+            payload: A JSON object in UTF-8.
+
+        Returns:
+            ``{"confirmed": true}`` when the broker has taken it.
+
+        Raises:
+            SourceUnavailable: It has not, or not within a bounded time.
+        """
+        if self._producer is None:
+            raise SourceUnavailable("The server stops.")
+        try:
+            await self._producer.publish(group, payload)
+        except AMQPError as error:
+            raise SourceUnavailable(f"The broker did not confirm the event: {error}.") from error
+        return {"confirmed": True}

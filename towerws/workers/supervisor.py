@@ -1,0 +1,207 @@
+"""Opens the sockets, keeps the workers running, and stands for all of them to operators."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+from twisted.application.service import MultiService
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+
+from towerws.core.hub import SourceUnavailable
+from towerws.core.metrics import Family, Metrics, render
+from towerws.listening import Listener
+from towerws.workers.broker_emitter import BrokerEmitter
+from towerws.workers.keeper import CAUSES, Keeper
+from towerws.workers.messages import Kind, Message, encode
+from towerws.workers.process import Launch, WorkerEnded, WorkerProcess
+from towerws.workers.sockets import HeldPort
+
+#: Bytes that one worker may have before it, sent and not yet answered. Above that emits are
+#: refused; a single event, however large, is not.
+MAX_BACKLOG = 1 << 26
+
+#: Seconds for a worker to tell its metrics. Prometheus waits 10 by default.
+SCRAPE_WITHIN = 2.0
+
+
+class Supervisor(MultiService):
+    """Several workers as one server.
+
+    Attributes:
+        keepers: One for each worker, once the service has started.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        options: dict[str, Any],
+        listeners: Sequence[Listener],
+        metrics: Metrics,
+        reactor: Any,
+        *,
+        broker: BrokerEmitter | None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            workers: How many.
+            options: Of the command line, for the workers; nothing but JSON.
+            listeners: Of the websocket; each opens a `HeldPort`.
+            metrics: Where things are counted.
+            reactor: Starts processes and measures the time.
+            broker: Where emits go; None to send them to the workers.
+        """
+        super().__init__()
+        self.keepers: list[Keeper] = []
+        self._workers = workers
+        self._options = options
+        self._listeners = listeners
+        self._sites: list[Listener] = []
+        self._broker = broker
+        self._metrics = metrics
+        self._reactor = reactor
+        # Later twistd may change the directory, and relative paths of the options mean this one.
+        self._directory = str(Path.cwd())
+        for listener in listeners:
+            listener.setServiceParent(self)
+        if broker is not None:
+            broker.setServiceParent(self)
+        metrics.gauge("towerws_workers", "Workers that are ready.", self._count_ready)
+        self._missed = metrics.counter(
+            "towerws_worker_scrapes_missed_total", "Metrics that a worker did not tell in time."
+        )
+        self._restarts = {
+            cause: metrics.counter(
+                "towerws_worker_restarts_total",
+                "Workers that ended unasked, by cause.",
+                cause=cause,
+            )
+            for cause in CAUSES
+        }
+
+    def add_site(self, listener: Listener) -> None:
+        """Listen for operators.
+
+        Args:
+            listener: The listener of their site.
+        """
+        self._sites.append(listener)
+        listener.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Start the workers; the sockets are open already."""
+        super().startService()
+        self.keepers = [
+            Keeper(number, self._launch(number), self._reactor, self._restarts)
+            for number in range(1, self._workers + 1)
+        ]
+        # Until it runs, the reactor does not see the end of a process.
+        self._reactor.callWhenRunning(self._keep)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop in order: no new clients and no more emits, then the workers, then the broker.
+
+        Returns:
+            Fires when all is done, within a bounded time.
+        """
+        self.running = 0
+        return Deferred.fromCoroutine(self._stop())
+
+    def unready(self) -> str | None:
+        """Give the reason of the first worker that is not ready; see `operations.Emitter`."""
+        for keeper in self.keepers:
+            reason = keeper.unready()
+            if reason is not None:
+                return f"worker {keeper.number}: {reason}"
+        return None
+
+    def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
+        """Publish an event to the clients of all workers; see `operations.Emitter`.
+
+        Args:
+            group: The group's name.
+            payload: A JSON object in UTF-8.
+
+        Returns:
+            Fires with what became of it, as without workers; fails with `SourceUnavailable`.
+        """
+        publish = self._broadcast if self._broker is None else self._broker.emit
+        return Deferred.fromCoroutine(publish(group, payload))
+
+    async def render(self) -> str:
+        """Write the metrics of all workers, and our own, as Prometheus text.
+
+        Returns:
+            The page; each series of a worker has its number as a label.
+        """
+        processes = [keeper.process for keeper in self.keepers]
+        told = await gatherResults(
+            Deferred.fromCoroutine(self._scrape(process)) for process in processes if process
+        )
+        return render(chain(self._metrics.collect(), *told))
+
+    def _keep(self) -> None:
+        if self.running:
+            for keeper in self.keepers:
+                keeper.start()
+
+    async def _stop(self) -> None:
+        listeners = [*self._sites, *self._listeners]
+        await DeferredList([listener.stopService() for listener in listeners])
+        await DeferredList([keeper.stop() for keeper in self.keepers])
+        if self._broker is not None:
+            await self._broker.stopService()
+
+    async def _broadcast(self, group: str, payload: bytes) -> dict[str, object]:
+        present = [keeper.process for keeper in self.keepers]
+        processes = [process for process in present if process and process.takes_events]
+        if not processes:
+            raise SourceUnavailable(f"No worker runs: {self.unready()}.")
+        data = encode(Message(Kind.EVENT, {"group": group}, payload))
+        for process in processes:
+            # To none if not to all: who publishes may try again.
+            if process.backlog and process.backlog + len(data) > MAX_BACKLOG:
+                raise SourceUnavailable(f"Worker {process.number} does not keep up.")
+        replies = await DeferredList(
+            [process.request_encoded(data) for process in processes], consumeErrors=True
+        )
+        # A worker that ended meanwhile has no connections any more.
+        reached = sum(reply.fields["connections"] for answered, reply in replies if answered)
+        return {"connections": reached}
+
+    async def _scrape(self, process: WorkerProcess) -> list[Family]:
+        if not process.takes_events:
+            return []
+        asked = process.request(Message(Kind.METRICS))
+        try:
+            reply = await asked.addTimeout(SCRAPE_WITHIN, self._reactor)
+        except (WorkerEnded, defer.TimeoutError):
+            self._missed.add()
+            return []
+        return [
+            Family.from_json(family).labelled(worker=str(process.number))
+            for family in json.loads(reply.body)
+        ]
+
+    def _launch(self, number: int) -> Launch:
+        ports = [cast(HeldPort, listener.port).sockets for listener in self._listeners]
+        sockets = [each[(number - 1) % len(each)].fileno() for each in ports]
+        listen = [listener.description for listener in self._listeners]
+        # The modules that a worker finds are to be those that we have, wherever they came from, and
+        # none that somebody has put into the directory.
+        path = os.pathsep.join(filter(None, sys.path))
+        return Launch(
+            [sys.executable, "-P", "-m", "towerws.workers.worker", str(number)],
+            {**os.environ, "PYTHONPATH": path},
+            self._directory,
+            sockets,
+            Message(Kind.START, {"options": self._options, "listen": listen}),
+        )
+
+    def _count_ready(self) -> int:
+        return sum(keeper.unready() is None for keeper in self.keepers)

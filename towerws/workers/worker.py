@@ -1,0 +1,153 @@
+"""A worker: the server as it is without a supervisor, on sockets that it was given.
+
+Run by the supervisor as ``python -m towerws.workers.worker NUMBER``, the number for whoever lists
+the processes. What it is to do comes as the first message.
+"""
+
+import json
+import signal
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITransport
+from twisted.internet.protocol import Protocol
+from twisted.internet.stdio import StandardIO
+from twisted.logger import FileLogObserver, Logger, eventAsText, globalLogBeginner
+from zope.interface import implementer
+
+from towerws.core.broker_url import BrokerURL
+from towerws.core.metrics import Metrics
+from towerws.tap import Server, make_server
+from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageError, encode
+from towerws.workers.process import FIRST_SOCKET, MESSAGES_IN, MESSAGES_OUT
+from towerws.workers.sockets import AcceptingReactor, accepting_description
+
+
+@implementer(IHalfCloseableProtocol)
+class Worker(Protocol):
+    """Does what the supervisor says, and ends when there is none any more.
+
+    Attributes:
+        status: The exit status that the process is to have.
+    """
+
+    _log = Logger()
+    transport: ITransport
+
+    def __init__(self, reactor: Any) -> None:
+        """Wait for the first message.
+
+        Args:
+            reactor: Runs the server.
+        """
+        self.status = 0
+        self._reactor = reactor
+        self._ending = False
+        self._decoder = Decoder()
+        self._metrics = Metrics()
+        self._server: Server | None = None
+
+    def connectionMade(self) -> None:
+        """Say that we are there."""
+        self._reply({})
+
+    def dataReceived(self, data: bytes) -> None:
+        """Do what the messages say, and answer each."""
+        try:
+            for message in self._decoder.feed(data):
+                self._obey(message)
+        # StartError is a SystemExit as well, which the reactor would not heed.
+        except Exception:  # noqa: BLE001  # whatever it is, this worker is of no use
+            self._log.failure("the worker ends")
+            self.status = 1
+            self.end()
+
+    def readConnectionLost(self) -> None:
+        """End: the supervisor wants that, or is gone."""
+        self.end()
+
+    def writeConnectionLost(self) -> None:
+        """End: the supervisor is gone."""
+        self.end()
+
+    def end(self) -> None:
+        """Let the process end. Idempotent: systemd, for one, tells the supervisor and us."""
+        if not self._ending:
+            self._ending = True
+            self._reactor.stop()
+
+    def stop(self) -> Deferred[None] | None:
+        """Close all connections; to be called before the reactor stops.
+
+        Returns:
+            Fires when they are closed, within a bounded time.
+        """
+        return None if self._server is None else self._server.stopService()
+
+    def _obey(self, message: Message) -> None:
+        if message.kind is Kind.START:
+            self._start(message.fields["options"], message.fields["listen"])
+            self._tell_status()
+            return
+        if self._server is None:
+            raise MessageError(f"{message.kind} comes before the start")
+        if message.kind is Kind.EVENT:
+            emitted = self._server.source.emit(message.fields["group"], message.body)
+            emitted.addCallback(self._reply)
+        elif message.kind is Kind.METRICS:
+            families = [family.as_json() for family in self._metrics.collect()]
+            self._reply({}, json.dumps(families).encode())
+        else:
+            self._tell_status()
+
+    def _start(self, options: dict[str, Any], listen: list[str]) -> None:
+        if options["broker"] is not None:
+            options["broker"] = BrokerURL.parse(options["broker"])
+        self._decoder.max_body = max(options["max-event"], MAX_BODY)
+        server = make_server(
+            options,
+            self._metrics,
+            self._reactor,
+            [
+                (AcceptingReactor(self._reactor, descriptor), accepting_description(endpoint))
+                for descriptor, endpoint in enumerate(listen, FIRST_SOCKET)
+            ],
+        )
+        server.startService()
+        self._server = server
+
+    def _tell_status(self) -> None:
+        assert self._server is not None, "it has been started"
+        self._reply({"unready": self._server.source.unready()})
+
+    def _reply(self, fields: dict[str, Any], body: bytes = b"") -> None:
+        self.transport.write(encode(Message(Kind.REPLY, fields, body)))
+
+
+def main() -> int:
+    """Work until the supervisor says otherwise, or SIGTERM comes.
+
+    Returns:
+        The exit status.
+    """
+    # A terminal sends it to the supervisor as well, which ends us in order.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    observer = FileLogObserver(
+        sys.stdout, lambda event: eventAsText(event, includeTimestamp=False) + "\n"
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+    from twisted.internet import reactor as running
+
+    # What it is depends on the system, and what that can is more than its type says.
+    reactor: Any = running
+    worker = Worker(reactor)
+    StandardIO(worker, MESSAGES_IN, MESSAGES_OUT, reactor)  # type: ignore[call-arg]  # not Windows'
+    reactor.addSystemEventTrigger("before", "shutdown", worker.stop)
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.end))
+    reactor.run(installSignalHandlers=False)
+    return worker.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
