@@ -1,11 +1,15 @@
 """`towerws.factory`: limits, timeouts and counters of a listener."""
 
+import gc
+
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from tests.raw_websocket import REQUEST, frame
 from tests.websocket_pair import ListenerCase
 from towerws.core.session import Limits
+from towerws.timeouts import GRAIN
+from towerws.turns import FULL_COLLECTION
 
 
 class OriginTests(ListenerCase):
@@ -56,6 +60,17 @@ class KeepaliveTests(ListenerCase):
             self.assertEqual(len(self.peer.pings), count)
         self.assertIsNone(self.peer.wire.closed)
 
+    def test_not_early(self) -> None:
+        """A Ping does not go out before its time, and hardly later, at whatever fraction it is."""
+        self.reactor.advance(0.55)
+        client = self.client()
+        self.reactor.advance(19.9)
+        client.pump()
+        self.assertEqual(client.pings, [])
+        self.reactor.advance(0.1 + GRAIN)
+        client.pump()
+        self.assertEqual(len(client.pings), 1)
+
     def test_dead_peer(self) -> None:
         """Whoever does not answer for 30 s more is dropped, and its groups with it."""
         self.peer.silent = True
@@ -89,6 +104,16 @@ class KeepaliveTests(ListenerCase):
             client.leave()
         self.peer.leave()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+
+class StartTests(ListenerCase):
+    """What the first listener does for all that are to come."""
+
+    def test_turns(self) -> None:
+        """The turns of the reactor are made short."""
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.listener().doStart()
+        self.assertEqual(gc.get_threshold()[2], FULL_COLLECTION)
 
 
 class LimitTests(ListenerCase):

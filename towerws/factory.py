@@ -1,11 +1,13 @@
 """The websocket listener: how it behaves, and the factory of its connections."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from random import random
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from towerws import handshake
@@ -15,6 +17,10 @@ from towerws.core.metrics import Metrics
 from towerws.core.outbox import DEFAULT_BUDGET
 from towerws.core.session import Limits, SessionCounters
 from towerws.core.wire import CloseCode
+from towerws.lean import with_options
+from towerws.quiet import QuietLog
+from towerws.timeouts import Timeouts
+from towerws.turns import Slices, shorten_turns
 from towerws.websocket import CLOSE_TIMEOUT, ClientProtocol
 
 #: Seconds without traffic after which a Ping goes out; nginx cuts after 60.
@@ -99,6 +105,14 @@ class ClientFactory(WebSocketServerFactory):
         self._metrics = metrics
         metrics.gauge("towerws_connections", "Connected clients.", lambda: len(self.connections))
         self.setProtocolOptions(**_protocol_options(settings))
+        self.protocol = with_options(ClientProtocol, self, log=QuietLog(clock.seconds))
+        self._slices = Slices(clock)
+        # Autobahn has one of its own by this name.
+        self._batched_timer = Timeouts(clock, self._slices)
+
+    def startFactory(self) -> None:  # noqa: N802  # Twisted's name
+        """Prepare the process for many clients; Twisted calls it when it begins to listen."""
+        shorten_turns(self.clock)
 
     def opened(self, protocol: ClientProtocol) -> None:
         """Take note of a client whose handshake is done."""
@@ -131,15 +145,19 @@ class ClientFactory(WebSocketServerFactory):
             status=str(status.value),
         ).add()
 
-    def close_all(self, code: CloseCode, reason: str) -> None:
-        """Close every connection.
+    def close_all(self, code: CloseCode, reason: str) -> Deferred[None]:
+        """Close every connection that is there now, some in each turn of the reactor.
 
         Args:
             code: Why.
             reason: The same for people.
+
+        Returns:
+            Fires when each was told.
         """
-        for protocol in tuple(self.connections):
-            protocol.send_close(code, reason)
+        return self._slices.run(
+            partial(protocol.send_close, code, reason) for protocol in tuple(self.connections)
+        )
 
 
 def _protocol_options(settings: Settings) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class GuardedIdentity:
         csrf_token: See there.
     """
 
+    __slots__ = ("_clock", "_deadline", "_guard", "_identity", "csrf_token", "user")
+
     _log = Logger()
 
     def __init__(

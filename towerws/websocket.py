@@ -9,7 +9,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from autobahn.twisted.websocket import WebSocketServerProtocol
 from autobahn.websocket.types import ConnectionRequest
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
@@ -26,6 +25,7 @@ from towerws.core.outbox import Outbox
 from towerws.core.session import Identity, Session
 from towerws.core.wire import CloseCode
 from towerws.identity import GuardedIdentity
+from towerws.lean import LeanServerProtocol
 
 if TYPE_CHECKING:
     from towerws.factory import ClientFactory
@@ -38,7 +38,7 @@ class _IStreamTransport(ITransport, IConsumer):
     """What Twisted's stream transports are."""
 
 
-class ClientProtocol(WebSocketServerProtocol):
+class ClientProtocol(LeanServerProtocol):
     """The websocket of one client."""
 
     _log = Logger()
@@ -46,17 +46,20 @@ class ClientProtocol(WebSocketServerProtocol):
     factory: "ClientFactory"
     transport: _IStreamTransport
 
-    # Autobahn has this as an option of the factory, but looks for it here before it has copied the
-    # options, and swallows the AttributeError. Without it an event behind a reply, or behind an
-    # event, waits up to 40 ms for the client's acknowledgement of the one before.
-    tcpNoDelay = True  # noqa: N815  # Autobahn's name
+    __slots__ = (
+        "_authentication", "_closing_soon", "_connection", "_identity", "_last_resort",
+        "_timed_out",
+    )  # fmt: skip
 
-    _connection: ClientConnection | None = None
-    _authentication: Deferred[Identity | None] | None = None
-    _identity: GuardedIdentity | None = None
-    _closing_soon: IDelayedCall | None = None
-    _last_resort: IDelayedCall | None = None
-    _timed_out = False
+    def __init__(self) -> None:
+        """Make a protocol for one connection."""
+        super().__init__()
+        self._connection: ClientConnection | None = None
+        self._authentication: Deferred[Identity | None] | None = None
+        self._identity: GuardedIdentity | None = None
+        self._closing_soon: IDelayedCall | None = None
+        self._last_resort: IDelayedCall | None = None
+        self._timed_out = False
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes of the client.
@@ -128,33 +131,17 @@ class ClientProtocol(WebSocketServerProtocol):
         """Begin the session."""
         factory = self.factory
         variant = Variant.DEFLATE if self.websocket_extensions_in_use else Variant.PLAIN
-        connection = ClientConnection(
-            self,
-            self.transport,
-            variant,
-            Outbox(factory.settings.max_outbox),
-            factory.slow_readers,
-        )
+        self.let_go()
+        outbox = Outbox(factory.settings.max_outbox)
+        connection = ClientConnection(self, self.transport, variant, outbox, factory.slow_readers)
+        hub, limits, counters = factory.hub, factory.settings.limits, factory.session_counters
         connection.session = Session(
-            connection,
-            self._identity,
-            factory.hub,
-            factory.settings.limits,
-            factory.session_counters,
-            seconds=factory.clock.seconds,
+            connection, self._identity, hub, limits, counters, seconds=factory.clock.seconds
         )
         self._connection = connection
         self.transport.registerProducer(connection, True)
         factory.opened(self)
         self._guard(connection.session.start)
-
-    def onMessageFrame(self, payload: list[bytes]) -> None:  # type: ignore[override]  # so it is
-        """Take a frame of a message that is not complete.
-
-        Args:
-            payload: Its pieces. Empty ones would cost memory and count for no limit.
-        """
-        super().onMessageFrame([piece for piece in payload if piece])  # type: ignore[arg-type]
 
     def onPing(self, payload: bytes) -> None:
         """Answer a Ping.
@@ -193,7 +180,11 @@ class ClientProtocol(WebSocketServerProtocol):
         self.factory.closed(self, self._cause())
         if self._connection is not None:
             self._connection.closing()
+            self._connection.session = None
             self._connection = None
+        # Without cycles a closed connection is gone at once. With them it would wait for the
+        # garbage collector, which has to look at all the others for it.
+        self._identity = self._closing_soon = self._last_resort = None
 
     def onAutoPingTimeout(self) -> None:
         """Drop a client that does not answer Pings."""
@@ -214,12 +205,14 @@ class ClientProtocol(WebSocketServerProtocol):
         dropping = self.state != self.STATE_CLOSED
         super().dropConnection(abort)
         if dropping and not abort:
-            self._last_resort = self.factory.clock.callLater(
-                CLOSE_TIMEOUT, self._closeConnection, True
-            )
+            later = self.factory.clock.callLater
+            self._last_resort = later(CLOSE_TIMEOUT, self._closeConnection, True)
 
-    def sendCloseFrame(
-        self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False
+    def sendCloseFrame(  # noqa: N802  # Autobahn's name
+        self,
+        code: int | None = None,
+        reasonUtf8: bytes | None = None,  # noqa: N803
+        isReply: bool = False,  # noqa: N803
     ) -> None:
         """Send a Close, whoever wants it: a session, Autobahn, or the client that sent one.
 

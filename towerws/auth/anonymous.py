@@ -32,6 +32,9 @@ class AnonymousIdentity:
         answer(())
 
 
+_NOBODY = AnonymousIdentity()
+
+
 class Anonymous:
     """The authenticator that asks no questions."""
 
@@ -44,4 +47,4 @@ class Anonymous:
         Returns:
             The anonymous identity, at once.
         """
-        return succeed(AnonymousIdentity())
+        return succeed(_NOBODY)

@@ -6,7 +6,6 @@ the broker takes. It is the same over any transport, and it needs none to be tes
 """
 
 import hmac
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -135,7 +134,8 @@ class Session:
         self._counters = counters
         self._seconds = seconds
         self._bucket = TokenBucket(limits.rate, limits.burst, seconds())
-        self._waiting: deque[tuple[bytes, bool]] = deque()
+        # A few at most, and none most of the time: an empty deque would take 760 bytes.
+        self._waiting: tuple[tuple[bytes, bool], ...] = ()
         self._busy = False
         self._ended = False
         self._promised = False
@@ -166,7 +166,7 @@ class Session:
             sentence = f"more than {self._limits.pending} frames wait for their answer"
             self._client.send(wire.error(sentence))
         else:
-            self._waiting.append((payload, is_binary))
+            self._waiting += ((payload, is_binary),)
             self._advance()
 
     def gap(self) -> None:
@@ -181,12 +181,13 @@ class Session:
     def end(self) -> None:
         """Forget everything: the client is gone. Answers that are still to come are dropped."""
         self._ended = True
-        self._waiting.clear()
+        self._waiting = ()
         self._hub.leave(self._client)
 
     def _advance(self) -> None:
         while self._waiting and not self._busy:
-            payload, is_binary = self._waiting.popleft()
+            (payload, is_binary), *waiting = self._waiting
+            self._waiting = tuple(waiting)
             try:
                 request = wire.parse(payload, is_binary=is_binary)
             except wire.FrameError as error:
