@@ -5,6 +5,8 @@ TRIAL_FLAGS ?= --reporter=text
 
 VENV := .venv
 LOWEST := .venv-lowest
+BENCH := .venv-bench
+BENCH_FLAGS ?=
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 # -b warns of comparing bytes with str: a bug, in a program that is given both
@@ -18,7 +20,7 @@ RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test unit unit-lowest lint ruff format-check mypy layering coverage \
-	coverage-all coverage-core check format rabbitmq clean
+	coverage-all coverage-core check format rabbitmq bench bench-programs clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,9 +35,9 @@ demo: $(VENV)/installed ## server, listener and a recorded job in one go; ends b
 
 # --- to test it -----------------------------------------------------------------------------
 
-test: $(VENV)/installed-test rabbitmq ## run every test, under coverage
+test: $(VENV)/installed-test rabbitmq ## run every test, under coverage, in several trials at once
 	@rm -f .coverage .coverage.*
-	@$(PYTHON_B) -m coverage run $(TRIAL) tests
+	@$(BIN)/python -m tools.trials $(PYTHON_B) -m coverage run $(TRIAL)
 
 unit: $(VENV)/installed-test ## run the tests that need no broker and no server
 	@$(PYTHON_B) $(TRIAL) $(UNIT_TESTS)
@@ -75,8 +77,13 @@ format: $(VENV)/installed-lint ## format the sources and sort the imports
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
 
+# --- to measure it --------------------------------------------------------------------------
+
+bench: $(VENV)/installed-test $(BENCH)/installed bench-programs ## measure it beside others (12 min)
+	@$(BIN)/python -m benchmarks.fanout $(BENCH_FLAGS)
+
 clean: ## remove what make made
-	rm -rf $(VENV) $(LOWEST) build dist *.egg-info _trial_temp* .coverage .coverage.* \
+	rm -rf $(VENV) $(LOWEST) $(BENCH) build dist *.egg-info _trial_temp* .coverage .coverage.* \
 		.mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
@@ -134,4 +141,33 @@ rabbitmq:
 		echo "The tests start a private RabbitMQ node, and rabbitmq-server is not installed." \
 			"On Debian or Ubuntu: sudo apt-get install rabbitmq-server." \
 			"(make unit runs the tests that need none.)" >&2; exit 1; \
+	fi
+
+# What cannot be installed is named in the table with the reason, and ends nothing.
+$(BENCH)/installed: $(wildcard benchmarks/requirements/*.txt) | $(BIN)/python
+	@echo "Installing the servers to compare with into $(BENCH) (once, about three minutes)"
+	@$(BIN)/python -m venv --clear $(BENCH)
+	@complete=yes; for what in matplotlib channels crossbar; do \
+		$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+			--requirement benchmarks/requirements/$$what.txt 2>$(BENCH)/failed-$$what \
+			&& rm $(BENCH)/failed-$$what || { complete=no; echo "  $$what: failed"; }; \
+	done; [ $$complete = no ] || touch $@
+
+bench-programs:
+	@missing=; \
+	command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || missing="$$missing libnginx-mod-nchan"; \
+	[ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
+	[ -x $(RABBITMQ) ] || missing="$$missing rabbitmq-server"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing$$missing with apt-get (once); Debian may start some of them as services," \
+			"which are left alone: what is measured is started anew"; \
+		apt-get update -qq || :; \
+		for package in $$missing; do DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends $$package >/dev/null || echo "  $$package: failed"; done; \
+	else \
+		echo "Some servers will not be measured. On Debian or Ubuntu:" \
+			"sudo apt-get install$$missing" >&2; \
 	fi

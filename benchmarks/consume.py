@@ -1,18 +1,18 @@
 """CPU per event consumed from RabbitMQ: txamqp as shipped, and towerws.
 
 Run as ``python -m benchmarks.consume``; it starts a RabbitMQ node of its own and ends by itself
-within a few minutes. Both consume the same events, published while they run; the CPU is that of the
-consuming process alone, read from /proc. For towerws it includes the check of each payload and the
-delivery to one websocket client, which stock txamqp is spared. The two take turns, and the table
-shows the median and the spread.
+within some minutes. All consume the same events, published while they run, once as fast as the
+broker takes them and once at a rate; the CPU is that of the consuming process alone, as the
+scheduler accounts it. The consumer has a core of its own, broker and publisher have the other.
+
+Of towerws there are two cases: nobody listens, and one websocket client does, for which each
+payload is checked and delivered. Stock txamqp only gets and acknowledges. They take turns, and the
+table shows the median, the spread, and each run.
 """
 
 import argparse
 import faulthandler
 import json
-import os
-import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -22,73 +22,64 @@ from pathlib import Path
 from threading import Thread
 
 import pika
-from websockets.sync.client import connect
 
+from benchmarks.measure import CPU, LOAD_CORE, SERVER_CORE, Spread, on_core
+from tests.integration.loopback import wait_until
 from tests.integration.rabbitmq import RabbitMQNode
+from tests.integration.raw import RawClient, encode_frame
+from tests.integration.server import ServerProcess
 
 GROUP = "job_events-42"
 EXCHANGE = "towerws.events"
 STOCK_QUEUE = "stock"
-DEADLINE = 60.0
-TOTAL_DEADLINE = 900.0
-_TICKS = os.sysconf("SC_CLK_TCK")
+DEADLINE = 120.0
+TOTAL_DEADLINE = 1800.0
+
+#: CPU in 0.3 s that a process may use and count as idle, in nanoseconds: timers.
+_IDLE = 2_000_000
 
 
 def event(size: int) -> bytes:
     """Make an ASCII payload, the only kind that stock txamqp survives.
 
     Args:
-        size: Its length in bytes.
+        size: Its length in bytes, at least 126, so that the frame's header has a length of 4.
     """
     padding = size - len(json.dumps({"job": 42, "stdout": ""}))
     return json.dumps({"job": 42, "stdout": "x" * padding}).encode()
 
 
-def cpu_seconds(pid: int) -> float:
-    """Read how much CPU a process has used, in user and kernel mode.
+def publish(url: str, body: bytes, count: int, rate: float) -> None:
+    """Publish events.
 
     Args:
-        pid: The process.
+        url: Of the broker.
+        body: The event.
+        count: How many.
+        rate: How many in a second, one by one; 0 for as fast as the broker takes them.
     """
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def publish(url: str, body: bytes, count: int) -> None:
-    """Publish events as fast as the broker takes them."""
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         channel = connection.channel()
-        for _ in range(count):
+        began = time.perf_counter()
+        for number in range(count):
+            if rate:
+                time.sleep(max(0.0, began + number / rate - time.perf_counter()))
             channel.basic_publish(EXCHANGE, GROUP, body)
 
 
-@contextmanager
-def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python process and end it."""
-    running = subprocess.Popen(
-        [sys.executable, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield running
-    finally:
-        running.terminate()
-        running.wait(10)
+def wait_until_idle(pid: int) -> None:
+    """Wait until a process has nothing to do."""
+
+    def is_idle() -> bool:
+        before = CPU.read([pid])
+        time.sleep(0.3)
+        return CPU.read([pid]).since(before) < _IDLE
+
+    wait_until(is_idle, DEADLINE, "the consumer has not come to its end")
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something, for a bounded time."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the consumer did not come to its end")
-        time.sleep(0.05)
-
-
-def measure_stock(url: str, body: bytes, count: int) -> float:
-    """Measure txamqp as shipped, in seconds of CPU for all events."""
+def measure_stock(url: str, body: bytes, count: int, rate: float) -> int:
+    """Measure txamqp as shipped, in nanoseconds of CPU for all events."""
     parameters = pika.URLParameters(url)
     with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
@@ -100,45 +91,86 @@ def measure_stock(url: str, body: bytes, count: int) -> float:
             declared = channel.queue_declare(STOCK_QUEUE, passive=True).method
             return declared.consumer_count, declared.message_count
 
-        with process("-m", "benchmarks.stock_consumer", str(parameters.port), STOCK_QUEUE) as own:
-            wait_until(lambda: state()[0] == 1)
-            before = cpu_seconds(own.pid)
-            publish(url, body, count)
-            wait_until(lambda: state()[1] == 0 and _is_idle(own.pid))
-            used = cpu_seconds(own.pid) - before
+        with _stock_consumer(parameters.port) as pid:
+            wait_until(lambda: state()[0] == 1, DEADLINE, "txamqp does not consume")
+            before = CPU.read([pid])
+            publish(url, body, count, rate)
+            wait_until(lambda: state()[1] == 0, DEADLINE, "txamqp does not come to its end")
+            wait_until_idle(pid)
+            used = CPU.read([pid]).since(before)
         channel.queue_delete(STOCK_QUEUE)
     return used
 
 
-def _is_idle(pid: int) -> bool:
-    before = cpu_seconds(pid)
-    time.sleep(0.3)
-    return cpu_seconds(pid) == before
+@contextmanager
+def _stock_consumer(port: int) -> Iterator[int]:
+    with on_core(SERVER_CORE):
+        running = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.stock_consumer", str(port), STOCK_QUEUE],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        yield running.pid
+    finally:
+        running.terminate()
+        running.wait(10)
 
 
-def measure_towerws(url: str, body: bytes, count: int) -> float:
-    """Measure towerws with one client that listens, in seconds of CPU for all events."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with process(
-        *("-m", "twisted", "towerws", "--operations", "none"),
-        *("--listen", f"tcp:{port}:interface=127.0.0.1"),
-        TOWERWS_BROKER=url,
-    ) as own:
-        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
-        with connect(f"ws://127.0.0.1:{port}/websocket/", compression=None) as client:
-            client.recv()
-            client.send(json.dumps({"groups": {"job_events": [42]}}))
-            client.recv()
-            before = cpu_seconds(own.pid)
-            # In a thread: a client that does not read while we publish would be cut for it.
-            publisher = Thread(target=publish, args=(url, body, count))
-            publisher.start()
-            for _ in range(count):
-                client.recv(timeout=DEADLINE)
-            used = cpu_seconds(own.pid) - before
-            publisher.join()
-            return used
+def measure_unheard(url: str, body: bytes, count: int, rate: float) -> int:
+    """Measure towerws while nobody listens, in nanoseconds of CPU for all events."""
+    unheard = str(Path(__file__).with_name("unheard.py"))
+    command = (sys.executable, unheard, "--nodaemon", "--pidfile=")
+    with _server(url, command) as server:
+        before = CPU.read([server.pid])
+        publish(url, body, count, rate)
+        wait_until_idle(server.pid)
+        used = CPU.read([server.pid]).since(before)
+        assert server.metric("towerws_events_unheard_total") == count
+    return used
+
+
+def measure_heard(url: str, body: bytes, count: int, rate: float) -> int:
+    """Measure towerws with one client that listens, in nanoseconds of CPU for all events."""
+    with _server(url, None) as server:
+        client = RawClient(server.port)
+        client.open()
+        client.send(encode_frame(json.dumps({"groups": {"job_events": [42]}}).encode()))
+        client.sock.recv(65536)
+        before = CPU.read([server.pid])
+        # In a thread: a client that does not read while we publish would be cut for it.
+        reader = Thread(target=_read, args=(client, count * (len(body) + 4)))
+        reader.start()
+        publish(url, body, count, rate)
+        reader.join()
+        used = CPU.read([server.pid]).since(before)
+        client.sock.close()
+        assert server.metric("towerws_deliveries_total") == count
+    return used
+
+
+def _read(client: RawClient, size: int) -> None:
+    while size > 0:
+        size -= len(client.sock.recv(1 << 20))
+
+
+@contextmanager
+def _server(url: str, command: tuple[str, ...] | None) -> Iterator[ServerProcess]:
+    server = ServerProcess(broker=url, command=command)
+    try:
+        with on_core(SERVER_CORE):
+            server.start()
+        with on_core(LOAD_CORE):
+            yield server
+    finally:
+        server.stop()
+
+
+CONSUMERS: dict[str, Callable[[str, bytes, int, float], int]] = {
+    "txamqp as shipped": measure_stock,
+    "towerws, nobody listens": measure_unheard,
+    "towerws, one client": measure_heard,
+}
 
 
 def main() -> None:
@@ -146,24 +178,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=20_000, help="of each run")
     parser.add_argument("--size", type=int, default=256, help="bytes of a payload")
+    parser.add_argument("--rate", type=float, default=5000, help="events in a second, when paced")
     parser.add_argument("--runs", type=int, default=5, help="of each consumer")
     arguments = parser.parse_args()
     faulthandler.dump_traceback_later(TOTAL_DEADLINE, exit=True)
     body = event(arguments.size)
+    rates = {"flat out": 0.0, f"{arguments.rate:g}/s": arguments.rate}
+    results: dict[tuple[str, str], list[float]] = {}
     node = RabbitMQNode()
-    node.start()
-    results: dict[str, list[float]] = {"txamqp as shipped": [], "towerws": []}
+    with on_core(LOAD_CORE):
+        node.start()
     try:
         for _ in range(arguments.runs):
-            for name, measure in zip(results, (measure_stock, measure_towerws), strict=True):
-                used = measure(node.url, body, arguments.events)
-                results[name].append(used / arguments.events * 1e6)
+            for arrival, rate in rates.items():
+                for name, measure in CONSUMERS.items():
+                    used = measure(node.url, body, arguments.events, rate)
+                    results.setdefault((arrival, name), []).append(used / arguments.events / 1000)
     finally:
         node.stop()
     print(f"CPU per event, {arguments.events} events of {len(body)} bytes, {arguments.runs} runs")
-    for name, values in results.items():
-        median = statistics.median(values)
-        print(f"{name:20} {median:7.1f} us   ({min(values):.1f} to {max(values):.1f})")
+    for (arrival, name), values in results.items():
+        spread = Spread.of(values)
+        runs = " ".join(f"{value:.1f}" for value in values)
+        print(
+            f"{arrival:10} {name:24} {spread.median:6.1f} us"
+            f"   ({spread.low:.1f} to {spread.high:.1f}: {runs})"
+        )
 
 
 if __name__ == "__main__":
