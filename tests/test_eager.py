@@ -42,7 +42,7 @@ class EagerServerTests(SynchronousTestCase):
             ours,
             self.protocol,
             ("127.0.0.1", 40_000),
-            _Port(),  # type: ignore[arg-type]  # all that it asks for
+            _Port(),
             1,
             self.reactor,
         )
@@ -168,7 +168,7 @@ class TLSTests(SynchronousTestCase):
             ours,
             below,
             ("127.0.0.1", 40_000),
-            _Port(),  # type: ignore[arg-type]  # all that it asks for
+            _Port(),
             1,
             MemoryReactorClock(),
         )

@@ -18,7 +18,42 @@ from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from towerws.listening import Listener, StartError, is_private
+from towerws.listening import BACKLOG, Listener, StartError, is_private, with_backlog
+
+
+class WithBacklogTests(SynchronousTestCase):
+    """`with_backlog` leaves to the operator what the operator has said."""
+
+    def test_added(self) -> None:
+        """Twisted understands what comes out."""
+        for description in (
+            "tcp:8051:interface=127.0.0.1",
+            "tcp:8051:127.0.0.1",
+            "tcp:interface=127.0.0.1:port=8051",
+            r"tcp6:8051:interface=\:\:1",
+            "unix:/run/towerws.sock:mode=660",
+        ):
+            endpoint: Any = serverFromString(None, with_backlog(description))
+            self.assertEqual(endpoint._backlog, BACKLOG, description)
+
+    def test_behind_a_proxy(self) -> None:
+        """The endpoint that is wrapped gets it."""
+        self.assertEqual(
+            with_backlog("haproxy:haproxy:tcp:8051"), f"haproxy:haproxy:tcp:8051:backlog={BACKLOG}"
+        )
+
+    def test_not_added(self) -> None:
+        """Where it is given, or the kind has none, or there is no kind."""
+        for description in (
+            "tcp:8051:interface=127.0.0.1:backlog=5",
+            "tcp:8051:127.0.0.1:5",
+            "unix:/run/towerws.sock:660:5",
+            "systemd:domain=INET:index=0",
+            "haproxy:systemd:domain=INET:index=0",
+            "nonsense",
+            "",
+        ):
+            self.assertEqual(with_backlog(description), description)
 
 
 class IsPrivateTests(SynchronousTestCase):

@@ -20,6 +20,11 @@ from towerws.adopting import inherited_address
 #: The colons of an endpoint string that separate, and not those behind a backslash.
 _SEPARATOR = re.compile(r"(?<!\\):")
 
+#: Connections that may wait to be accepted. Twisted's 50 are too few when all clients of a server
+#: that was restarted come back: the kernel drops the others, which try again after a second. All of
+#: these are accepted in one turn of the reactor, which takes some 50 ms.
+BACKLOG = 512
+
 
 class StartError(SystemExit, Exception):
     """The server cannot start; its text is one sentence.
@@ -65,6 +70,27 @@ def is_private(description: str) -> bool:
     default = positional[1] if kind != "ssl" and len(positional) > 1 else ""
     interface = named.get("interface", default).replace("\\", "")
     return interface == "localhost" or _is_private_address((interface,))
+
+
+def with_backlog(description: str) -> str:
+    """Ask for room for many clients that come at once.
+
+    Args:
+        description: An endpoint string.
+
+    Returns:
+        The same with `BACKLOG`, unless it says itself how many, or is of a kind that cannot.
+    """
+    kind, *arguments = _SEPARATOR.split(re.sub("^(haproxy:)+", "", description))
+    named = [argument for argument in arguments if "=" in argument]
+    if (
+        kind not in ("tcp", "tcp6", "ssl", "unix")
+        or any(argument.startswith("backlog=") for argument in named)
+        # It may also be the third one without a name.
+        or len(arguments) - len(named) > 2
+    ):
+        return description
+    return f"{description}:backlog={BACKLOG}"
 
 
 def _is_private_address(address: Any) -> bool:

@@ -21,7 +21,7 @@ from towerws.core.wire import CloseCode
 from towerws.eager import write_eagerly
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
-from towerws.listening import Listener, StartError
+from towerws.listening import Listener, StartError, with_backlog
 from towerws.operations import Emitter, OperationsSite
 from towerws.options import Options
 from towerws.websocket import CLOSE_TIMEOUT
@@ -209,7 +209,7 @@ def _listener(
     prepare: Callable[[IListeningPort], None] | None = None,
 ) -> Listener:
     try:
-        endpoint = serverFromString(reactor, description)
+        endpoint = serverFromString(reactor, with_backlog(description))
     except Exception as error:  # noqa: BLE001  # endpoints are plugins, and OpenSSL has its own
         raise StartError(f"{description!r} is not an endpoint: {error}") from None
     return Listener(description, endpoint, factory, prepare)

@@ -55,7 +55,7 @@ class TransportTests(ServerCase):
     def _subscriber(self, kind: str, *, reads: bool) -> Client:
         client = Client(self.server.websocket_url, sock=self._connect(kind, reads=reads))
         self.addCleanup(client.close)
-        client.subscribe(all=[1], **({"some": [1]} if reads else {}))
+        client.subscribe(all=[1], some=[1] if reads else [])
         return client
 
     def test_order_and_limits(self) -> None:
