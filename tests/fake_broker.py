@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError, ConnectionAborted
+from towerws.amqp.pause import ReadPause
 from towerws.amqp.specification import encode_method, load_specification
 
 
@@ -81,6 +82,7 @@ class FakeClient:
         closed: Fires when a `close` is over.
         lost: Why the connection is over.
         blocked: Why the broker takes no messages.
+        pause: A real one.
     """
 
     def __init__(self, clock: Clock, held: tuple[str, ...] = ()) -> None:
@@ -97,6 +99,7 @@ class FakeClient:
         self.lost: AMQPError | None = None
         self.blocked: str | None = None
         self._waiters: list[Deferred[AMQPError]] = []
+        self.pause = ReadPause(clock)
 
     def call(self, channel: int, name: str, arguments: dict[str, Any]) -> Deferred[Any]:
         """Take a request, and answer it unless it is held."""

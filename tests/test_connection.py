@@ -100,6 +100,31 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.send(b"4")
         self.assertEqual(written, [b"\x81\x011", b"\x81\x012\x81\x013"])
 
+    def test_catches_up_in_pieces(self) -> None:
+        """What the transport has not sent counts for no budget, so it gets little at a time."""
+        frames = [bytes([number]) * 40_000 for number in range(6)]
+        outbox = Outbox(1_000_000)
+        written: list[bytes] = []
+
+        class Narrow(StringTransport):
+            """Has enough as soon as it has anything."""
+
+            def write(_, data: bytes) -> None:  # noqa: N805  # self is the test
+                written.append(data)
+                self.connection.pauseProducing()
+
+        self.connection = ClientConnection(
+            self.websocket, Narrow(), Variant.PLAIN, outbox, self.slow_readers
+        )
+        self.connection.pauseProducing()
+        for frame in frames:
+            self.connection.write(frame)
+        for number, frame in enumerate(frames, 1):
+            self.connection.resumeProducing()
+            self.assertEqual(written[-1], frame)
+            self.assertEqual(self.connection.waiting, (len(frames) - number) * 40_000)
+        self.assertEqual(written, frames)
+
     def test_nothing_after_a_close(self) -> None:
         """After the Close nothing is written or kept, and nobody is cut twice."""
         self.connection.close(CloseCode.NORMAL, "bye")

@@ -1,12 +1,15 @@
 """`towerws.eager`: bytes leave at once, and never overtake each other."""
 
+import gc
 import random
 import select
 import socket
 import ssl
+import weakref
 from pathlib import Path
 
 from twisted.internet import tcp, unix
+from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
@@ -68,7 +71,7 @@ class EagerServerTests(SynchronousTestCase):
     def test_order(self) -> None:
         """Whatever mixture of full kernels, reactor turns and reads: nothing changes places."""
         chance = random.Random(1)
-        sent = received = b""
+        sent, received = bytearray(), bytearray()
         for number in range(300):
             data = b"%d," % number + b"x" * chance.choice((1, 1000, 100_000))
             sent += data
@@ -119,6 +122,10 @@ class EagerServerTests(SynchronousTestCase):
         self.assertEqual(self._read(), b"lastlate")
         self.assertIs(self.transport.doWrite(), CONNECTION_DONE)
 
+    def test_start_tls(self) -> None:
+        """A change to TLS is refused, since what is written would go out as it is."""
+        self.assertRaises(NotImplementedError, self.transport.startTLS, object())
+
     def test_lost(self) -> None:
         """After the connection is gone nothing is written, and nothing is raised."""
         self.transport.connectionLost(Failure(CONNECTION_DONE))
@@ -130,7 +137,7 @@ class EagerServerTests(SynchronousTestCase):
         data = b"x" * 10_000_000
         self.transport.write(data)
         self.assertIs(self.transport.dataBuffer, data)
-        received = self._read()
+        received = bytearray(self._read())
         while self.transport in self.reactor.writers:
             self.assertIsNone(self.transport.doWrite())
             received += self._read()
@@ -210,6 +217,17 @@ class TLSTests(SynchronousTestCase):
                 self.assertIsNone(self.transport.doWrite())
             received += self.client.recv(1 << 16)
         self.assertEqual(received, sent)
+
+    def test_no_cycles(self) -> None:
+        """Who leaves without saying so in TLS leaves nothing for the garbage collector."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        ended = weakref.ref(self.protocol.transport)
+        self.client.shutdown(socket.SHUT_RDWR)
+        self.transport.connectionLost(Failure(ConnectionDone()))
+        del self.transport, self.protocol
+        self.assertIsNone(ended())
 
 
 class WriteEagerlyTests(SynchronousTestCase):

@@ -19,6 +19,10 @@ from towerws.core.wire import CloseCode
 if TYPE_CHECKING:
     from towerws.core.session import Session
 
+#: Bytes that are given to a transport at once when it has drained. Twisted's pause their producer
+#: above this number, so that a reader which catches up has no more than twice of it there.
+PIECE = 1 << 16
+
 #: First byte of a Pong frame (RFC 6455, section 5.2).
 _FIN_PONG = 0x8A
 
@@ -142,8 +146,9 @@ class ClientConnection:
         """Go on: the transport has drained."""
         if self.sink is self:
             self.sink = self._transport
-            if self._outbox.size:
-                self.sink.write(self._outbox.take())
+            # Not all at once: what the transport has not sent counts for no budget.
+            while self._outbox.size and self.sink is self._transport:
+                self._transport.write(self._outbox.take(PIECE))
 
     def stopProducing(self) -> None:
         """Nothing: `closing` follows."""

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 
 class _EagerWrite(tcp.Server):
@@ -30,13 +31,21 @@ class _EagerWrite(tcp.Server):
         self.streamingProducer = False
         self.dataBuffer = b""
 
+    def startTLS(self, *_: object) -> None:  # noqa: N802  # Twisted's name
+        """Refuse: what `write` sends would not be encrypted. TLS goes on top, see below.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError("an eager transport does not change to TLS")
+
     def write(self, data: bytes) -> None:
         """Write, now as far as the kernel takes it, and the rest in order when it takes more.
 
         Args:
             data: What to write.
         """
-        if self.dataBuffer or self._tempDataLen or not self.connected or self.TLS:
+        if self.dataBuffer or self._tempDataLen or not self.connected:
             super().write(data)
             return
         try:
@@ -62,6 +71,21 @@ class EagerUNIXServer(_EagerWrite, unix.Server):
     """The server's end of a connection to a Unix socket."""
 
 
+class EagerTLSProtocol(TLSMemoryBIOProtocol):
+    """TLS on top of them, which encrypts and writes at once.
+
+    Twisted's default, a subclass as well, collects what is written until the next turn.
+    """
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802  # Twisted's name
+        if reason is not None:
+            # Its traceback leads to a frame that has the failure, and us with all that OpenSSL
+            # needs: 40 KiB for each client that leaves without saying so in TLS, as most do, until
+            # the garbage collector comes by.
+            reason.cleanFailure()
+        super()._tlsShutdownFinished(reason)
+
+
 def write_eagerly(port: IListeningPort) -> None:
     """Let the connections of a port write at once.
 
@@ -74,5 +98,4 @@ def write_eagerly(port: IListeningPort) -> None:
     elif isinstance(port, tcp.Port):
         port.transport = EagerServer
     if isinstance(port, tcp.Port) and isinstance(port.factory, TLSMemoryBIOFactory):
-        # Its default collects what is written until the next turn of the reactor.
-        port.factory.protocol = TLSMemoryBIOProtocol
+        port.factory.protocol = EagerTLSProtocol

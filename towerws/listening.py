@@ -21,8 +21,8 @@ from towerws.adopting import inherited_address
 _SEPARATOR = re.compile(r"(?<!\\):")
 
 #: Connections that may wait to be accepted. Twisted's 50 are too few when all clients of a server
-#: that was restarted come back: the kernel drops the others, which try again after a second. All of
-#: these are accepted in one turn of the reactor, which takes some 50 ms.
+#: that was restarted come back: the kernel drops the others, which try again after a second. It is
+#: no larger because Twisted may accept all that wait in one turn of the reactor.
 BACKLOG = 512
 
 

@@ -23,8 +23,9 @@ SLICE = 0.01
 
 #: Collections of the middle generation for each search of all objects for garbage, in place of
 #: Python's 10. With ten thousand connections one takes 150 ms, and finds nothing: a connection that
-#: is closed leaves no cycles. This way there is one for some hundred thousand connections.
-FULL_COLLECTION = 1000
+#: is closed leaves no cycles. This way there is one for some fifty thousand connections; what a
+#: plugin may leave behind is still found before it is a matter of gigabytes.
+FULL_COLLECTION = 200
 
 
 class _BoundedPoller:

@@ -15,7 +15,7 @@ from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import ConnectionAborted, ConnectionLost
 from towerws.amqp.frames import HEARTBEAT_FRAME
 from towerws.amqp.lifetime import LINGER
-from towerws.amqp.pause import ENOUGH, PAUSE, SEVERAL
+from towerws.amqp.pause import ENOUGH, MIN_PREFETCH, PAUSE, SEVERAL
 
 
 class UseTests(SynchronousTestCase):
@@ -100,6 +100,7 @@ class PauseTests(SynchronousTestCase):
         self.broker: ScriptedBroker = ScriptedBroker(on_deliveries=self._note_state)
         self.broker.handshake()
         self.broker.open_channel()
+        self.broker.client.pause.allow(MIN_PREFETCH)
         self.burst = b"".join(delivery_bytes(tag=tag) for tag in range(1, SEVERAL + 1))
 
     def _note_state(self, _deliveries: list[Delivery]) -> None:

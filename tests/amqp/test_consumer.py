@@ -5,11 +5,13 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, delivery
 from towerws.amqp.consumer import ACK_DELAY, Consumer
 from towerws.amqp.errors import AMQPError, ConnectionLost
+from towerws.amqp.pause import MIN_PREFETCH, SEVERAL
 
 _LOST = ConnectionLost("the connection to the broker failed: it burns")
 
@@ -58,6 +60,15 @@ class StartTests(ConsumerCase):
             ],
         )
         self.assertEqual(self.bound, ["jobs-1", "jobs-2"])
+
+    def test_pauses_need_a_large_prefetch(self) -> None:
+        """With a small one the broker would wait for the end of each pause."""
+        for prefetch, state in ((MIN_PREFETCH, "paused"), (MIN_PREFETCH - 1, "producing")):
+            self.connect(prefetch=prefetch)
+            self.successResultOf(self.start("jobs-1"))
+            transport = StringTransport()
+            self.client.pause.consider(transport, SEVERAL)
+            self.assertEqual(transport.producerState, state)
 
     def test_bindings_go_out_together(self) -> None:
         """No binding waits for the one before; consuming waits for all."""

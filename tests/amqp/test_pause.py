@@ -4,7 +4,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.amqp.pause import ENOUGH, PAUSE, SEVERAL, ReadPause
+from towerws.amqp.pause import ENOUGH, MIN_PREFETCH, PAUSE, SEVERAL, ReadPause
 
 
 class ReadPauseTests(SynchronousTestCase):
@@ -15,6 +15,7 @@ class ReadPauseTests(SynchronousTestCase):
         self.clock = Clock()
         self.transport = StringTransport()
         self.pause = ReadPause(self.clock)
+        self.pause.allow(MIN_PREFETCH)
 
     def _read(self, deliveries: int, size: int = 1000) -> bool:
         """Read once, and tell whether the transport is paused then."""
@@ -36,6 +37,14 @@ class ReadPauseTests(SynchronousTestCase):
         self.assertEqual(self.transport.producerState, "producing")
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertTrue(self._read(SEVERAL))
+
+    def test_small_prefetch(self) -> None:
+        """A broker that may send little ahead would only wait for the end of the pause."""
+        for prefetch in (MIN_PREFETCH - 1, 1):
+            self.pause.allow(prefetch)
+            self.assertFalse(self._read(SEVERAL))
+        self.pause = ReadPause(self.clock)
+        self.assertFalse(self._read(SEVERAL))
 
     def test_much_at_once(self) -> None:
         """A read that brought enough is followed by the next one without a pause."""

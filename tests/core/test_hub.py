@@ -7,9 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.fakes import FakeConnection, FakeSource
 from tests.properties import PROPERTY
 from towerws.core.event import COMPRESS_FROM, Event, Variant
-from towerws.core.hub import Hub
+from towerws.core.hub import JOIN_UP_TO, Hub
 from towerws.core.metrics import Metrics
 from towerws.core.subscriptions import Change
+
+#: An event for each of three groups.
+_OWN = [(name, b"{}") for name in "bcd"]
 
 
 class HubTestCase(SynchronousTestCase):
@@ -75,6 +78,30 @@ class PublishTests(HubTestCase):
             self.assertEqual(listener.messages, [b"1", b"3", b"4", b"5"])
             self.assertEqual(len(listener.writes), 2)
         self.assertIs(listeners[0].writes[1], listeners[1].writes[1])
+
+    def test_several_groups_share(self) -> None:
+        """Connections in the same groups share what is joined for them."""
+        variants = (Variant.PLAIN, Variant.DEFLATE, Variant.PLAIN, Variant.DEFLATE)
+        listeners = [self.connect("a", "b", variant=variant) for variant in variants]
+        other = self.connect("b")
+        payloads = [b"1", b"x" * COMPRESS_FROM, b"3"]
+        self.publish(("a", payloads[0]), ("b", payloads[1]), ("a", payloads[2]))
+        for listener in listeners:
+            self.assertEqual(listener.messages, payloads)
+            self.assertEqual(len(listener.writes), 1)
+        self.assertIs(listeners[0].writes[0], listeners[2].writes[0])
+        self.assertIs(listeners[1].writes[0], listeners[3].writes[0])
+        self.assertEqual(other.messages, [payloads[1]])
+
+    def test_large_events_are_not_copied(self) -> None:
+        """One large event is one object, whatever came beside it for whom."""
+        listeners = [self.connect("a", own) for own in ("b", "c", "d")]
+        payloads = [b"{}", b"x" * (JOIN_UP_TO + 1), b"{}"]
+        self.publish(*_OWN, ("a", payloads[1]), *_OWN)
+        for listener in listeners:
+            self.assertEqual(listener.messages, payloads)
+        large = {id(listener.writes[1]) for listener in listeners}
+        self.assertEqual(len(large), 1)
 
     def test_nothing(self) -> None:
         """An empty batch is fine."""

@@ -33,9 +33,8 @@ from towerws.core.broker_url import BrokerURL
 class Client(AMQClient):
     """txamqp's client, hardened: whatever goes wrong, the connection ends and says why.
 
-    Replaced by subclassing are framing (`Receiver`), codec, request path (`Channel`), reactions to
-    the broker (`Delegate`), heartbeats and ways to end. txamqp's queues, locks and writer loop are
-    not used at all.
+    Replaced are framing (`Receiver`), codec, request path (`Channel`), reactions to the broker
+    (`Delegate`), heartbeats and ways to end. txamqp's queues, locks and writer loop are not used.
 
     Made by `towerws.amqp.connect.connect`, which also runs the handshake to its end.
 
@@ -44,6 +43,7 @@ class Client(AMQClient):
         blocked: Why the broker takes no messages for now, or ``None`` (``connection.blocked``).
         server_properties: What the broker says about itself: product, version, cluster_name, ...
         heartbeat: The negotiated heartbeat interval in seconds, 0 for none.
+        pause: When the transport rests from reading.
         reply_timeout: Seconds the broker may owe us answers without giving one.
         confirm_limits: How many publishes may wait for confirmation on a channel.
     """
@@ -78,7 +78,7 @@ class Client(AMQClient):
         )
         self.heartbeat = 0
         self._heartbeat = Heartbeat(clock, self._beat, self._miss)
-        self._pause = ReadPause(clock)
+        self.pause = ReadPause(clock)
         self._channel_max = 0
         self._lifetime = Lifetime(clock)
         self.channels[0] = self.channelFactory(0, None, self)
@@ -202,7 +202,7 @@ class Client(AMQClient):
             return
         self.closed = self._receiver.stopped = True
         self._heartbeat.stop()
-        self._pause.end()
+        self.pause.end()
         self._lifetime.end(reason, self.transport, flush=flush)
         for channel in list(self.channels.values()):
             channel.fail(reason)
@@ -266,7 +266,7 @@ class Client(AMQClient):
         if self.lost is not None:
             return
         self._heartbeat.received = True
-        self._pause.received(len(data))
+        self.pause.received(len(data))
         try:
             self._receiver.receive(data)
         except (ProtocolViolation, DecodeError) as error:
@@ -283,9 +283,9 @@ class Client(AMQClient):
         self._lifetime.transport_closed(self.lost or lost)
 
     def _deliveries_received(self, deliveries: list[Delivery]) -> None:
-        # While closing they are left to the broker, which requeues what is not acknowledged.
+        # While closing they are left to the broker, to be requeued.
         if not self._lifetime.closing:
-            self._pause.consider(self.transport, len(deliveries))
+            self.pause.consider(self.transport, len(deliveries))
             self._on_deliveries(deliveries)
 
     def _write(self, data: bytes) -> None:

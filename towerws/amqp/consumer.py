@@ -77,6 +77,7 @@ class Consumer:
         await channel.exchange_declare(exchange=self._exchange, type="topic", durable=True)
         declared = await channel.queue_declare(queue="", exclusive=True, auto_delete=True)
         await channel.basic_qos(prefetch_count=self._prefetch)
+        self.client.pause.allow(self._prefetch)
         self._queue = declared.queue
         self._channel = channel
         try:

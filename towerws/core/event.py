@@ -33,6 +33,9 @@ class Variant(IntEnum):
     DEFLATE = 1
     """permessage-deflate was negotiated: large payloads are compressed."""
 
+    # Enum's own hashes the name, in Python.
+    __hash__ = int.__hash__
+
 
 class Event(NamedTuple):
     """One event on its way to whoever listens to its group.
@@ -47,14 +50,9 @@ class Event(NamedTuple):
 
 
 class Frames:
-    """Events of one group that came together, framed: once for each variant, as one piece.
+    """Events of one group that came together, framed: once for each variant, as one piece."""
 
-    Attributes:
-        made: For each variant the frames, one behind the other, or None while nobody has asked
-            for them. Shared by all connections that take this variant.
-    """
-
-    __slots__ = ("_events", "made")
+    __slots__ = ("_events", "_made")
 
     def __init__(self, events: Sequence[Event]) -> None:
         """Frame nothing yet.
@@ -63,20 +61,21 @@ class Frames:
             events: In the order of their publication.
         """
         self._events = events
-        # A list, because the hash of an enum's member is computed in Python.
-        self.made: list[bytes | None] = [None] * len(Variant)
+        self._made: dict[Variant, bytes] = {}
 
-    def make(self, variant: Variant) -> bytes:
-        """Frame the events.
+    def of(self, variant: Variant) -> bytes:
+        """Give the frames, one behind the other.
 
         Args:
             variant: The form that a connection takes.
 
         Returns:
-            What is kept in `made`.
+            Whole frames; the same object for every caller with this variant.
         """
-        frames = b"".join(encode(event.payload, variant) for event in self._events)
-        self.made[variant] = frames
+        frames = self._made.get(variant)
+        if frames is None:
+            frames = b"".join(encode(event.payload, variant) for event in self._events)
+            self._made[variant] = frames
         return frames
 
 

@@ -5,7 +5,7 @@ wants what and tells the source which groups have listeners; it knows neither th
 nor the broker behind.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Set
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ class Sink(Protocol):
     """Takes what is to be sent to a client."""
 
     def write(self, frames: bytes, /) -> None:
-        """Take whole frames; called once per batch, not per event. Never raises."""
+        """Take whole frames, once per batch if they are not large. Never raises."""
 
 
 class Connection(Hashable, Protocol):
@@ -57,8 +57,15 @@ class EventSource(Protocol):
         """Do not call back any more, whether or not this one waits."""
 
 
+#: Bytes up to which frames of several groups are joined to be written at once. Beyond that a copy
+#: would cost more than a second write, above all in memory: there is one for each combination of
+#: groups that connections have, where the frames themselves are shared by all.
+JOIN_UP_TO = 1 << 16
+
 #: The group of an event.
 _GROUP = itemgetter(0)
+
+_PLAIN = Variant.PLAIN
 
 
 class SourceUnavailable(Exception):
@@ -125,7 +132,10 @@ class Hub:
         self._events.value += events
         self._unheard.value += unheard
         self._deliveries.value += deliveries
-        _deliver(heard)
+        if len(heard) == 1:
+            _deliver(*heard[0])
+        else:
+            _deliver_mixed(heard)
         return deliveries
 
     def subscribe(
@@ -184,20 +194,38 @@ class Hub:
         return len(self._subscriptions.heard)
 
 
-def _deliver(heard: list[tuple[Frames, Set[Connection]]]) -> None:
-    if len(heard) == 1:
-        # The usual case, and the loop that costs: as little as can be for each connection, which
-        # docs/performance.md breaks down. In a copy, since one that is cut leaves the group.
-        ((frames, members),) = heard
-        made = frames.made
-        for connection in tuple(members):
-            variant = connection.variant
-            connection.sink.write(made[variant] or frames.make(variant))
-        return
-    pieces: dict[Connection, list[bytes]] = {}
+def _deliver(frames: Frames, members: Set[Connection]) -> None:
+    """Write events of one group: the usual case, and the loop that costs.
+
+    As little as can be for each connection, see docs/performance.md. In a copy of the members,
+    since one that is cut leaves the group.
+    """
+    plain = deflated = None
+    for connection in tuple(members):
+        if connection.variant is _PLAIN:
+            plain = plain or frames.of(_PLAIN)
+            connection.sink.write(plain)
+        else:
+            deflated = deflated or frames.of(Variant.DEFLATE)
+            connection.sink.write(deflated)
+
+
+def _deliver_mixed(heard: Sequence[tuple[Frames, Set[Connection]]]) -> None:
+    """Write events of several groups: still once for each connection, in their order."""
+    wanted: dict[Connection, list[Frames]] = {}
     for frames, members in heard:
         for connection in members:
-            variant = connection.variant
-            pieces.setdefault(connection, []).append(frames.made[variant] or frames.make(variant))
-    for connection, parts in pieces.items():
-        connection.sink.write(b"".join(parts))
+            wanted.setdefault(connection, []).append(frames)
+    # What is joined is shared as well: many connections are in the same groups.
+    joined: dict[tuple[object, ...], Sequence[bytes]] = {}
+    for connection, parts in wanted.items():
+        key = (connection.variant, *parts)
+        pieces = joined.get(key)
+        if pieces is None:
+            pieces = joined[key] = _join([part.of(connection.variant) for part in parts])
+        for piece in pieces:
+            connection.sink.write(piece)
+
+
+def _join(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    return [b"".join(pieces)] if sum(map(len, pieces)) <= JOIN_UP_TO else pieces

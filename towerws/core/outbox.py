@@ -49,15 +49,25 @@ class Outbox:
             return False
         return True
 
-    def take(self) -> bytes:
-        """Take out everything.
+    def take(self, limit: int) -> bytes:
+        """Take out the first of what waits.
+
+        Args:
+            limit: How many bytes; more if the first frames have more by themselves.
 
         Returns:
-            The queued frames in order, as one piece.
+            Queued frames in order, as one piece; empty if none waits.
         """
-        taken = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
-        self.clear()
-        return taken
+        count = taken = 0
+        for frames in self._frames:
+            if count and taken + len(frames) > limit:
+                break
+            count += 1
+            taken += len(frames)
+        piece = b"".join(self._frames[:count])
+        del self._frames[:count]
+        self.size -= taken
+        return piece
 
     def clear(self) -> None:
         """Forget what waits."""
