@@ -1,7 +1,6 @@
 """A server of others as a process of its own, with a directory that goes with it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -10,13 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.integration.guard import Guard
 from tests.integration.loopback import end_group, wait_until
 
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
-
-#: Reads until the pipe ends, then kills the process group and removes the directory.
-_GUARD = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null; rm -rf "$2"'
 
 
 class Child:
@@ -34,7 +31,7 @@ class Child:
         """
         self.directory = Path(tempfile.mkdtemp(prefix=f"towerws-bench-{name}-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = Guard(self.directory)
 
     @property
     def pid(self) -> int:
@@ -59,6 +56,7 @@ class Child:
         Raises:
             RuntimeError: It ended, or took longer than a minute. It is stopped then.
         """
+        assert self._guard is not None, "it was stopped already"
         try:
             with (self.directory / "log").open("ab") as log:
                 self._process = subprocess.Popen(
@@ -70,12 +68,8 @@ class Child:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", str(self.pid), str(self.directory)],
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
             process = self._process
+            self._guard.note(-process.pid)
             wait_until(
                 lambda: process.poll() is not None or ready(),
                 _START_TIMEOUT,
@@ -103,8 +97,5 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process = None
         if self._guard is not None:
-            # Before it looks for a group whose number may be somebody else's soon.
-            self._guard.kill()
-            self._guard.communicate(timeout=_STOP_TIMEOUT)
+            self._guard.end()
             self._guard = None
-        shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,37 +1,39 @@
 """What connections cost: memory of idle ones, CPU of handshakes, and how long their end takes.
 
 Run as ``python -m benchmarks.connections``; it ends by itself within a few minutes. It starts a
-server as operators do, on one processor, and connects clients from another one. Each makes a
-browser's handshake and subscribes to a group of its own and a common one. Measured are the memory
-of the server for each client, the CPU of the server from accepting one to answering its
-subscription, and the longest turn of the reactor while all leave at once. For the latter the server
-is stopped (SIGSTOP) until the last one has left, so that it really finds all of it at once.
+server as operators do, on one core, and connects clients from another one. Each makes a browser's
+handshake and subscribes to a group of its own and a common one. Measured are the memory of the
+server for each client, the CPU of the server from accepting one to answering its subscription, and
+the longest turn of the reactor while all leave at once. For the latter the server is stopped
+(SIGSTOP) until the last one has left, so that it really finds all of it at once.
 """
 
 import argparse
 import faulthandler
 import os
-import resource
 import signal
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.crowd import Crowd
+from benchmarks.measure import CPU, LOAD_CORE, SERVER_CORE, allow_files, on_core, resident, runs
 from benchmarks.turns import LongestTurn
-from tests.integration.loopback import free_ports, listens, wait_until
+from tests.integration.loopback import wait_until
 from tests.integration.rabbitmq import RabbitMQNode
+from tests.integration.server import ServerProcess, twistd
 
 TOTAL_DEADLINE = 900.0
 #: Clients of the same kind that come and go first: what Python allocates once is not theirs.
 WARM_UP = 200
 #: On their way at the same time, fewer than the backlog of a listening socket.
 AT_ONCE = 40
+#: Files of the server or of this process that are no client's connection.
+_SPARE_FILES = 100
+#: Fewer files than this are open when all clients have gone.
+_FEW_FILES = 30
 
 
 class Server:
@@ -49,17 +51,6 @@ class Server:
         self.pid = pid
         self.turns = turns
 
-    def resident_kib(self) -> float:
-        """Measure how much memory it has, in KiB."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * resource.getpagesize() / 1024
-
-    def cpu_seconds(self) -> float:
-        """Read how much CPU it has used, in user and kernel mode."""
-        text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        user, kernel = text.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(kernel)) / os.sysconf("SC_CLK_TCK")
-
     def files(self) -> int:
         """Count its open files, sockets included."""
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
@@ -67,32 +58,26 @@ class Server:
 
 @contextmanager
 def server(clients: int, broker: str | None) -> Iterator[Server]:
-    """Run a server on the first processor, with timed turns.
+    """Run a server on the servers' core, with timed turns.
 
     Args:
         clients: How many it has to take.
         broker: The broker's URL; the embedded source if None.
     """
-    (port,) = free_ports(1)
-    environment = {**os.environ, **({"TOWERWS_BROKER": broker} if broker else {})}
-    with tempfile.TemporaryDirectory(prefix="towerws-connections-") as directory:
-        turns = LongestTurn(Path(directory, "turns"))
-        running = subprocess.Popen(
-            [
-                *("taskset", "--cpu-list", "0"),
-                *(sys.executable, "-m", "benchmarks.turns", f"{directory}/turns"),
-                *("twistd", "--nodaemon", "--pidfile=", f"--logfile={directory}/log"),
-                *("towerws", "--operations=none", f"--max-connections={clients + WARM_UP}"),
-                f"--listen=tcp:{port}:interface=127.0.0.1",
-            ],
-            env=environment,
-        )
-        try:
-            wait_until(lambda: listens(port), 30, "the server does not listen")
-            yield Server(port, running.pid, turns)
-        finally:
-            running.kill()
-            running.wait(10)
+    # The result is in the server's own directory, and goes with it.
+    timed = (sys.executable, "-m", "benchmarks.turns", "turns")
+    process = ServerProcess(
+        *("--max-connections", str(clients + WARM_UP)),
+        broker=broker,
+        command=(*timed, twistd(), "--nodaemon", "--pidfile="),
+    )
+    try:
+        with on_core(SERVER_CORE):
+            process.start()
+        turns = LongestTurn(Path(f"/proc/{process.pid}/cwd/turns"))
+        yield Server(process.port, process.pid, turns)
+    finally:
+        process.stop()
 
 
 def idle(clients: int, seconds: float, broker: str | None) -> tuple[float, float, float, float]:
@@ -106,17 +91,18 @@ def idle(clients: int, seconds: float, broker: str | None) -> tuple[float, float
         crowd = Crowd(own.port)
         crowd.join(WARM_UP, AT_ONCE)
         leave(own, crowd.hang_up, crowd)
+        memory, cpu = resident([own.pid]), CPU.read([own.pid])
         own.turns.reset()
-        memory, cpu = own.resident_kib(), own.cpu_seconds()
         crowd.join(clients, AT_ONCE)
-        used = own.cpu_seconds() - cpu
+        used = CPU.read([own.pid]).since(cpu)
         connecting = own.turns.read()[0]
         own.turns.reset()
         crowd.stay(seconds)
-        grown = own.resident_kib() - memory
+        # Before the memory is read, for which the kernel makes the server wait.
         idling = own.turns.read()[0]
+        grown = resident([own.pid]) - memory
         crowd.hang_up()
-    return grown / clients, used / clients * 1e6, connecting * 1e3, idling * 1e3
+    return grown / clients / 1024, used / clients / 1e3, connecting * 1e3, idling * 1e3
 
 
 def leave(own: Server, how: Callable[[], None], crowd: Crowd) -> tuple[float, float]:
@@ -133,7 +119,7 @@ def leave(own: Server, how: Callable[[], None], crowd: Crowd) -> tuple[float, fl
     finally:
         os.kill(own.pid, signal.SIGCONT)
     crowd.stay(30)
-    wait_until(lambda: own.files() < 30, 60, "the server does not get rid of its clients")
+    wait_until(lambda: own.files() < _FEW_FILES, 60, "the server does not get rid of its clients")
     # Whatever comes in the next turn.
     time.sleep(0.2)
     clock, cpu = own.turns.read()
@@ -157,8 +143,7 @@ def depart(clients: int, how: str, broker: str | None) -> tuple[float, float]:
 
 def show(name: str, unit: str, values: list[float]) -> None:
     """Print a line of the table."""
-    median = statistics.median(values)
-    print(f"{name:48} {median:8.1f} {unit:4} {' '.join(f'{value:.1f}' for value in values)}")
+    print(f"{name:48} {runs(values, unit)}")
 
 
 def main() -> None:
@@ -171,9 +156,10 @@ def main() -> None:
     parser.add_argument("--broker", action="store_true", help="through a RabbitMQ node of its own")
     arguments = parser.parse_args()
     faulthandler.dump_traceback_later(TOTAL_DEADLINE, exit=True)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    os.sched_setaffinity(0, {1})
+    needed = arguments.clients + WARM_UP + _SPARE_FILES
+    if (allowed := allow_files(needed)) < needed:
+        parser.error(f"{needed} files are needed, and {allowed} allowed (ulimit -Hn)")
+    os.sched_setaffinity(0, {LOAD_CORE})
     node = RabbitMQNode() if arguments.broker else None
     if node is not None:
         node.start()

@@ -13,20 +13,20 @@ table shows the median, the spread, and each run.
 import argparse
 import faulthandler
 import json
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Thread
 
 import pika
 
-from benchmarks.measure import CPU, LOAD_CORE, SERVER_CORE, Spread, on_core
+from benchmarks.child import Child
+from benchmarks.measure import CPU, LOAD_CORE, SERVER_CORE, on_core, runs
 from tests.integration.loopback import wait_until
 from tests.integration.rabbitmq import RabbitMQNode
-from tests.integration.raw import RawClient, encode_frame
+from tests.integration.raw import RawClient
 from tests.integration.server import ServerProcess
 
 GROUP = "job_events-42"
@@ -91,8 +91,7 @@ def measure_stock(url: str, body: bytes, count: int, rate: float) -> int:
             declared = channel.queue_declare(STOCK_QUEUE, passive=True).method
             return declared.consumer_count, declared.message_count
 
-        with _stock_consumer(parameters.port) as pid:
-            wait_until(lambda: state()[0] == 1, DEADLINE, "txamqp does not consume")
+        with _stock_consumer(parameters.port, lambda: state()[0] == 1) as pid:
             before = CPU.read([pid])
             publish(url, body, count, rate)
             wait_until(lambda: state()[1] == 0, DEADLINE, "txamqp does not come to its end")
@@ -103,24 +102,20 @@ def measure_stock(url: str, body: bytes, count: int, rate: float) -> int:
 
 
 @contextmanager
-def _stock_consumer(port: int) -> Iterator[int]:
-    with on_core(SERVER_CORE):
-        running = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.stock_consumer", str(port), STOCK_QUEUE],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+def _stock_consumer(port: int, ready: Callable[[], bool]) -> Iterator[int]:
+    command = [sys.executable, "-m", "benchmarks.stock_consumer", str(port), STOCK_QUEUE]
+    child = Child("txamqp")
     try:
-        yield running.pid
+        with on_core(SERVER_CORE):
+            child.start(command, ready=ready)
+        yield child.pid
     finally:
-        running.terminate()
-        running.wait(10)
+        child.stop()
 
 
 def measure_unheard(url: str, body: bytes, count: int, rate: float) -> int:
     """Measure towerws while nobody listens, in nanoseconds of CPU for all events."""
-    unheard = str(Path(__file__).with_name("unheard.py"))
-    command = (sys.executable, unheard, "--nodaemon", "--pidfile=")
+    command = (sys.executable, "-m", "benchmarks.unheard", "--nodaemon", "--pidfile=")
     with _server(url, command) as server:
         before = CPU.read([server.pid])
         publish(url, body, count, rate)
@@ -135,8 +130,7 @@ def measure_heard(url: str, body: bytes, count: int, rate: float) -> int:
     with _server(url, None) as server:
         client = RawClient(server.port)
         client.open()
-        client.send(encode_frame(json.dumps({"groups": {"job_events": [42]}}).encode()))
-        client.sock.recv(65536)
+        client.subscribe("job_events", "42")
         before = CPU.read([server.pid])
         # In a thread: a client that does not read while we publish would be cut for it.
         reader = Thread(target=_read, args=(client, count * (len(body) + 4)))
@@ -144,14 +138,14 @@ def measure_heard(url: str, body: bytes, count: int, rate: float) -> int:
         publish(url, body, count, rate)
         reader.join()
         used = CPU.read([server.pid]).since(before)
-        client.sock.close()
+        client.close()
         assert server.metric("towerws_deliveries_total") == count
     return used
 
 
 def _read(client: RawClient, size: int) -> None:
-    while size > 0:
-        size -= len(client.sock.recv(1 << 20))
+    while size > 0 and (data := client.sock.recv(1 << 20)):
+        size -= len(data)
 
 
 @contextmanager
@@ -160,8 +154,7 @@ def _server(url: str, command: tuple[str, ...] | None) -> Iterator[ServerProcess
     try:
         with on_core(SERVER_CORE):
             server.start()
-        with on_core(LOAD_CORE):
-            yield server
+        yield server
     finally:
         server.stop()
 
@@ -185,9 +178,9 @@ def main() -> None:
     body = event(arguments.size)
     rates = {"flat out": 0.0, f"{arguments.rate:g}/s": arguments.rate}
     results: dict[tuple[str, str], list[float]] = {}
+    os.sched_setaffinity(0, {LOAD_CORE})
     node = RabbitMQNode()
-    with on_core(LOAD_CORE):
-        node.start()
+    node.start()
     try:
         for _ in range(arguments.runs):
             for arrival, rate in rates.items():
@@ -198,12 +191,7 @@ def main() -> None:
         node.stop()
     print(f"CPU per event, {arguments.events} events of {len(body)} bytes, {arguments.runs} runs")
     for (arrival, name), values in results.items():
-        spread = Spread.of(values)
-        runs = " ".join(f"{value:.1f}" for value in values)
-        print(
-            f"{arrival:10} {name:24} {spread.median:6.1f} us"
-            f"   ({spread.low:.1f} to {spread.high:.1f}: {runs})"
-        )
+        print(f"{arrival:10} {name:24} {runs(values, 'us')}")
 
 
 if __name__ == "__main__":

@@ -7,39 +7,26 @@ answers Pings and Closes, and remembers nothing.
 import json
 import select
 import socket
-import struct
 import time
 import zlib
-from collections.abc import Iterator
 
-#: What Firefox sends; the cookie is as long as AWX's two.
-REQUEST = (
-    b"GET /websocket/ HTTP/1.1\r\n"
-    b"Host: 127.0.0.1:%d\r\n"
-    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
-    b"Accept: */*\r\n"
-    b"Accept-Language: en-US,en;q=0.5\r\n"
-    b"Accept-Encoding: gzip, deflate, br, zstd\r\n"
-    b"Sec-WebSocket-Version: 13\r\n"
-    b"Origin: http://127.0.0.1:%d\r\n"
-    b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    b"Connection: keep-alive, Upgrade\r\n"
-    b"Cookie: csrftoken=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; "
-    b"awx_sessionid=bbbbbbbbbbbbbbbbbbbbbbbbbb\r\n"
-    b"Pragma: no-cache\r\n"
-    b"Cache-Control: no-cache\r\n"
-    b"Upgrade: websocket\r\n"
-    b"\r\n"
+from benchmarks import websocket
+from benchmarks.rivals import Step
+from benchmarks.subscribers import Joining
+
+#: What Firefox sends beside what every client has to; the cookie is as long as AWX's two.
+_BROWSER = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Accept: */*",
+    "Accept-Language: en-US,en;q=0.5",
+    "Accept-Encoding: gzip, deflate, br, zstd",
+    "Cookie: csrftoken=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; awx_sessionid=bbbbbbbbbbbbbbbbbbbbbbbbbb",
+    "Pragma: no-cache",
+    "Cache-Control: no-cache",
 )
 
 _PATIENCE = 60.0
-_COMPRESSED_TEXT, _CLOSE, _PING, _PONG = 0xC1, 0x88, 0x89, 0x8A
-
-
-def masked(first: int, payload: bytes) -> bytes:
-    """Write a client's frame of at most 125 bytes; the mask is all zeros."""
-    return bytes((first, 0x80 | len(payload))) + b"\x00" * 4 + payload
+_GOING_AWAY = (1001).to_bytes(2, "big")
 
 
 def _deflate(payload: bytes) -> bytes:
@@ -62,9 +49,16 @@ class Crowd:
         """
         self.sockets: dict[int, socket.socket] = {}
         self._port = port
-        self._request = REQUEST % (port, port)
+        self._opening = websocket.opening(
+            port,
+            "/websocket/",
+            extensions="permessage-deflate",
+            headers=(f"Origin: http://127.0.0.1:{port}", *_BROWSER),
+        )
         self._epoll = select.epoll()
-        self._joining: dict[int, int] = {}
+        self._joining: dict[int, Joining] = {}
+        #: What was read of a frame whose end is still to come.
+        self._rests: dict[int, bytes] = {}
         self._number = 0
 
     def join(self, count: int, at_once: int) -> None:
@@ -73,6 +67,10 @@ class Crowd:
         Args:
             count: How many.
             at_once: How many may be on their way at the same time.
+
+        Raises:
+            RuntimeError: One was refused.
+            TimeoutError: It took longer than a minute.
         """
         deadline = time.monotonic() + _PATIENCE
         left = count
@@ -92,7 +90,7 @@ class Crowd:
 
     def say_goodbye(self) -> None:
         """Send the Close frame of each client; the server's answers are not waited for."""
-        frame = masked(_CLOSE, struct.pack("!H", 1001))
+        frame = websocket.client_frame(_GOING_AWAY, websocket.CLOSE)
         for each in self.sockets.values():
             each.send(frame)
 
@@ -101,53 +99,57 @@ class Crowd:
         for each in self.sockets.values():
             each.close()
         self.sockets.clear()
+        self._rests.clear()
 
     def _connect(self) -> None:
         new = socket.create_connection(("127.0.0.1", self._port), timeout=_PATIENCE)
         new.setblocking(False)
-        new.send(self._request)
         descriptor = new.fileno()
         self.sockets[descriptor] = new
-        self._joining[descriptor] = self._number
-        self._number += 1
+        self._joining[descriptor] = Joining(new, self._steps())
         self._epoll.register(descriptor, select.EPOLLIN)
+
+    def _steps(self) -> tuple[Step, ...]:
+        """Say what the next client does; nothing is asked before the server has greeted."""
+        groups = {"groups": {"jobs": ["status_changed"], "job_events": [self._number]}}
+        self._number += 1
+        message = _deflate(json.dumps(groups).encode())
+        frame = websocket.client_frame(message, websocket.TEXT | websocket.COMPRESSED)
+        return self._opening, Step(b"", b'"accept"'), Step(frame, b"groups_current")
 
     def _turn(self, seconds: float) -> None:
         for descriptor, _ in self._epoll.poll(seconds, 256):
-            try:
-                data = self.sockets[descriptor].recv(1 << 16)
-            except ConnectionResetError:
-                data = b""
-            if not data:
-                assert descriptor not in self._joining, "the server refused a client"
-                self.sockets.pop(descriptor).close()
-            elif descriptor in self._joining:
-                self._proceed(descriptor, data)
-            else:
-                self._answer(descriptor, data)
+            joining = self._joining.get(descriptor)
+            if joining is None:
+                self._read(descriptor)
+            elif joining.proceed():
+                del self._joining[descriptor]
+                self._answer(descriptor, joining.received)
 
-    def _proceed(self, descriptor: int, data: bytes) -> None:
-        if b'"accept"' in data:
-            number = self._joining[descriptor]
-            groups = {"groups": {"jobs": ["status_changed"], "job_events": [number]}}
-            message = _deflate(json.dumps(groups).encode())
-            self.sockets[descriptor].send(masked(_COMPRESSED_TEXT, message))
-        elif b"groups_current" in data:
-            del self._joining[descriptor]
+    def _read(self, descriptor: int) -> None:
+        try:
+            data = self.sockets[descriptor].recv(1 << 16)
+        except ConnectionResetError:
+            data = b""
+        rest = self._rests.pop(descriptor, b"")
+        if data:
+            self._answer(descriptor, rest + data)
         else:
-            assert data.startswith(b"HTTP/1.1 101 "), data
+            self.sockets.pop(descriptor).close()
 
     def _answer(self, descriptor: int, data: bytes) -> None:
-        for first, payload in _frames(data):
-            if first == _PING:
-                self.sockets[descriptor].send(masked(_PONG, payload))
-            elif first == _CLOSE:
-                self.sockets[descriptor].send(masked(_CLOSE, payload[:2]))
+        start = 0
+        while start < len(data):
+            begin, end = websocket.frame_end(data, start)
+            if not 0 < end <= len(data):
+                self._rests[descriptor] = data[start:]
+                return
+            opcode, payload = data[start] & 0x0F, data[begin:end]
+            if opcode == websocket.PING:
+                self._send(descriptor, payload, websocket.PONG)
+            elif opcode == websocket.CLOSE:
+                self._send(descriptor, payload[:2], websocket.CLOSE)
+            start = end
 
-
-def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    # Whole and short ones: whoever keeps quiet gets no others.
-    while data:
-        end = 2 + data[1]
-        yield data[0], data[2:end]
-        data = data[end:]
+    def _send(self, descriptor: int, payload: bytes, opcode: int) -> None:
+        self.sockets[descriptor].send(websocket.client_frame(payload, opcode))

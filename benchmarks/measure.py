@@ -181,3 +181,18 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Self:
         """Sum up at least one value."""
         return cls(statistics.median(values), min(values), max(values))
+
+
+def runs(values: Sequence[float], unit: str) -> str:
+    """Write a figure as the tables that are printed have it.
+
+    Args:
+        values: Those of all runs; at least one.
+        unit: Such as ``ms``.
+
+    Returns:
+        The median, the spread, and each run.
+    """
+    spread = Spread.of(values)
+    each = " ".join(f"{value:.1f}" for value in values)
+    return f"{spread.median:8.1f} {unit:3} ({spread.low:.1f} to {spread.high:.1f}: {each})"

@@ -9,7 +9,7 @@ from tests.integration.rabbitmq import RabbitMQNode
 
 
 class BenchNode(RabbitMQNode):
-    """A node of its own, with plugins if need be."""
+    """A node of its own, with plugins and a configuration of theirs if need be."""
 
     def __init__(self, plugins: Sequence[str], configuration: str) -> None:
         """Choose ports.
@@ -18,8 +18,7 @@ class BenchNode(RabbitMQNode):
             plugins: Those to enable.
             configuration: Lines of rabbitmq.conf.
         """
-        super().__init__()
-        self._plugins = plugins
+        super().__init__(plugins=plugins)
         self._configuration = configuration
 
     def _prepare(self) -> None:
@@ -27,7 +26,6 @@ class BenchNode(RabbitMQNode):
         assert self.directory is not None
         (self.directory / "conf.d").mkdir()
         (self.directory / "conf.d" / "bench.conf").write_text(self._configuration)
-        (self.directory / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].\n")
 
 
 def start_node(

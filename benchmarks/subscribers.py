@@ -27,8 +27,6 @@ _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
 
-_COMPRESSED = 0x40
-
 
 class Subscribers:
     """Connections to one server.
@@ -65,18 +63,18 @@ class Subscribers:
         """
         began = time.monotonic()
         waiting = list(reversed(plans))
-        joining: dict[int, _Joining] = {}
+        joining: dict[int, Joining] = {}
         while waiting or joining:
             while waiting and len(joining) < _AT_ONCE:
                 group, steps = waiting.pop()
                 fd = self._open(port)
                 self.groups.append((fd, group))
-                joining[fd] = _Joining(self._sockets[fd], steps)
+                joining[fd] = Joining(self._sockets[fd], steps)
             for fd, _ in self._epoll.poll(1.0):
                 if fd not in joining:
                     self._read(fd)
                 elif joining[fd].proceed():
-                    del joining[fd]
+                    self._rests[fd] = joining.pop(fd).received
             if time.monotonic() > began + _PATIENCE + len(plans) / 100:
                 raise RuntimeError(f"{len(joining) + len(waiting)} clients could not subscribe")
         return time.monotonic() - began
@@ -140,7 +138,7 @@ class Subscribers:
                 self._rests[fd] = data[start:]
                 return
             first = data[start]
-            if first & _COMPRESSED:
+            if first & websocket.COMPRESSED:
                 if ledger is not None:
                     plain = self._inflate(data[begin:end])
                     ledger.take(fd, plain, 0, arrived, read)
@@ -173,21 +171,38 @@ class Subscribers:
         return plain
 
 
-class _Joining:
-    """A connection on its way through its steps."""
+class Joining:
+    """A connection on its way through its steps.
+
+    Attributes:
+        received: What came after the last answer.
+    """
 
     def __init__(self, connection: socket.socket, steps: Sequence[Step]) -> None:
+        """Take the first step.
+
+        Args:
+            connection: Connected, and not blocking.
+            steps: At least one.
+        """
         self._connection = connection
         self._steps = iter(steps)
-        self._received = b""
+        self.received = b""
         self._next()
 
     def proceed(self) -> bool:
-        """Read; tell whether the last step is done."""
+        """Read, and go on.
+
+        Returns:
+            Whether the last step is done.
+
+        Raises:
+            RuntimeError: The server refused it, or hung up.
+        """
         more = self._connection.recv(_READ)
         if not more:
-            raise RuntimeError(f"the server hung up, after {self._received[-200:]!r}")
-        self._received += more
+            raise RuntimeError(f"the server hung up, after {self.received[-200:]!r}")
+        self.received += more
         while self._is_answered():
             if not self._next():
                 return True
@@ -203,17 +218,17 @@ class _Joining:
     def _is_answered(self) -> bool:
         """Take from what was received, up to the answer."""
         if not self._until:
-            head, separator, rest = self._received.partition(b"\r\n\r\n")
+            head, separator, rest = self.received.partition(b"\r\n\r\n")
             if not separator:
                 return False
             if not head.startswith(b"HTTP/1.1 101") or websocket.ACCEPT not in head:
                 raise RuntimeError(f"the server refused the handshake: {head[:300]!r}")
-            self._received = rest
+            self.received = rest
             return True
         while True:
-            begin, end = websocket.frame_end(self._received, 0)
-            if not 0 < end <= len(self._received):
+            begin, end = websocket.frame_end(self.received, 0)
+            if not 0 < end <= len(self.received):
                 return False
-            payload, self._received = self._received[begin:end], self._received[end:]
+            payload, self.received = self.received[begin:end], self.received[end:]
             if self._until in payload:
                 return True

@@ -1,4 +1,10 @@
-"""As much of the websocket protocol (RFC 6455) as a load client needs, on bytes."""
+"""As much of the websocket protocol (RFC 6455) as a load client needs, on bytes.
+
+It has nothing of `towerws.cli.bench.frames`, which does the same for ``towerws bench``: what is
+measured here must not be judged by its own code, whose bugs would cancel out.
+"""
+
+from collections.abc import Sequence
 
 from benchmarks.rivals import Step
 
@@ -7,11 +13,15 @@ _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+#: Bit beside the opcode of a compressed message (RFC 7692).
+COMPRESSED = 0x40
 _FIN = 0x80
 _MASKED = 0x80
 
 
-def opening(port: int, path: str, *, protocol: str = "", extensions: str = "") -> Step:
+def opening(
+    port: int, path: str, *, protocol: str = "", extensions: str = "", headers: Sequence[str] = ()
+) -> Step:
     """Open a websocket.
 
     Args:
@@ -19,6 +29,7 @@ def opening(port: int, path: str, *, protocol: str = "", extensions: str = "") -
         path: Such as ``/websocket/``.
         protocol: The subprotocol to ask for, if any.
         extensions: The extensions to offer, if any.
+        headers: More lines of the request.
     """
     lines = [
         f"GET {path} HTTP/1.1",
@@ -32,7 +43,7 @@ def opening(port: int, path: str, *, protocol: str = "", extensions: str = "") -
         lines.append(f"Sec-WebSocket-Protocol: {protocol}")
     if extensions:
         lines.append(f"Sec-WebSocket-Extensions: {extensions}")
-    return Step("\r\n".join([*lines, "", ""]).encode(), b"")
+    return Step("\r\n".join([*lines, *headers, "", ""]).encode(), b"")
 
 
 def client_frame(payload: bytes, opcode: int = TEXT) -> bytes:
@@ -40,7 +51,7 @@ def client_frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
     Args:
         payload: Below 64 KiB.
-        opcode: What it is.
+        opcode: What it is; with `COMPRESSED` if it is.
     """
     size = len(payload)
     if size < 126:

@@ -5,7 +5,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.measure import CPU, Spread, percentile, resident, tree
+from benchmarks.measure import CPU, Spread, percentile, resident, runs, tree
 
 
 class CPUTests(SynchronousTestCase):
@@ -53,3 +53,9 @@ class FigureTests(SynchronousTestCase):
     def test_spread(self) -> None:
         """Median, lowest and highest."""
         self.assertEqual(Spread.of([3, 1, 9]), Spread(3, 1, 9))
+
+    def test_runs(self) -> None:
+        """The median comes first, and no run is left out."""
+        self.assertEqual(
+            runs([3, 1, 9], "ms").split(" ms "), ["     3.0", " (1.0 to 9.0: 3.0 1.0 9.0)"]
+        )

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.websocket import client_frame, frame_end
+from benchmarks.websocket import COMPRESSED, TEXT, client_frame, frame_end, opening
 
 
 class FrameTests(SynchronousTestCase):
@@ -28,3 +28,15 @@ class FrameTests(SynchronousTestCase):
         """A client's frame has the mask bit, a mask of zeros, and its payload as it was."""
         self.assertEqual(client_frame(b"ab"), b"\x81\x82\0\0\0\0ab")
         self.assertEqual(client_frame(b"a" * 300)[:8], b"\x81\xfe\x01\x2c\0\0\0\0")
+        self.assertEqual(client_frame(b"ab", TEXT | COMPRESSED)[0], 0xC1)
+
+    def test_opening(self) -> None:
+        """The lines that were asked for are in the request, which ends after them."""
+        request = opening(80, "/", extensions="permessage-deflate", headers=("Cookie: a=b",)).send
+        self.assertTrue(request.startswith(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:80\r\n"), request)
+        self.assertTrue(
+            request.endswith(
+                b"\r\nSec-WebSocket-Extensions: permessage-deflate\r\nCookie: a=b\r\n\r\n"
+            ),
+            request,
+        )
