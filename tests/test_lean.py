@@ -126,7 +126,6 @@ class LeavingTests(ListenerCase):
     def setUp(self) -> None:
         """Stop the garbage collector."""
         super().setUp()
-        gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
         self.listener()

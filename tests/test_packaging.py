@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,6 +24,9 @@ _BUILD_FILES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "towerws"
 #: Seconds for one pip or Python process; each takes one to three.
 _PATIENCE = 120
 
+#: Builds the wheel of the current directory as pip does, and prints its name.
+_BUILD = "import sys, setuptools.build_meta as b; print(b.build_wheel(sys.argv[1]))"
+
 #: Tells where towerws is, then what twistd would list, from whatever is installed.
 _LOOK = (
     "import towerws; print(towerws.__file__)\n"
@@ -32,15 +36,19 @@ _LOOK = (
 )
 
 
-def _run(*command: str | Path) -> str:
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a program away from the checkout, so that only what is installed is found.
+
+    Args:
+        *command: Program and arguments.
+        cwd: Where, if not in the workshop.
 
     Returns:
         What it printed; on another exit status than 0 an error that shows it is raised.
     """
     done = subprocess.run(
         [str(part) for part in command],
-        cwd=_workshop(),
+        cwd=cwd or _workshop(),
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -77,11 +85,8 @@ def _copy_checkout(name: str) -> Path:
 @functools.cache
 def _wheel() -> Path:
     """Build the wheel once for all tests, offline, with the installed setuptools."""
-    checkout = _copy_checkout("checkout")
-    pip = (sys.executable, "-m", "pip", "wheel", "--quiet")
-    _run(*pip, "--no-build-isolation", "--no-deps", "--wheel-dir", _workshop(), checkout)
-    (wheel,) = _workshop().glob("towerws-*.whl")
-    return wheel
+    printed = _run(sys.executable, "-c", _BUILD, _workshop(), cwd=_copy_checkout("checkout"))
+    return _workshop() / printed.splitlines()[-1]
 
 
 def _environment(name: str, *requirement: str | Path) -> Path:
@@ -102,10 +107,24 @@ def _environment(name: str, *requirement: str | Path) -> Path:
     paths = {"base": str(directory), "platbase": str(directory)}
     libraries = Path(sysconfig.get_path("purelib", "venv", paths))
     (libraries / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    pip = (sys.executable, "-m", "pip", "--python", directory / "bin" / "python", "install")
-    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed")
+    pip = (directory / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile")
+    options = ("--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed")
     _run(*pip, *options, *requirement)
     return directory / "bin"
+
+
+@functools.cache
+def _environments() -> tuple[Path, Path, Path]:
+    """Make an environment with the wheel and an editable one, at once: pip takes its time.
+
+    Returns:
+        The directories of their programs, and the checkout of the editable one.
+    """
+    checkout = _copy_checkout("editable-checkout")
+    with ThreadPoolExecutor() as pool:
+        from_wheel = pool.submit(lambda: _environment("from-wheel", _wheel()))
+        editable = pool.submit(_environment, "editable", "--editable", checkout)
+        return from_wheel.result(), editable.result(), checkout
 
 
 class WheelTests(SynchronousTestCase):
@@ -146,22 +165,26 @@ class InstalledTests(SynchronousTestCase):
 
     def _check(self, programs: Path, home: Path) -> None:
         python = programs / "python"
-        where, plugins = _run(python, "-c", _LOOK).splitlines()
+        with ThreadPoolExecutor() as pool:
+            looked = pool.submit(_run, python, "-c", _LOOK)
+            options = pool.submit(_run, python, "-m", "twisted", "towerws", "--help")
+            commands = pool.submit(_run, programs / "towerws", "--help")
+        where, plugins = looked.result().splitlines()
         self.assertEqual(Path(where), home / "towerws" / "__init__.py")
         self.assertIn("towerws", plugins.split())
-        self.assertRegex(_run(python, "-m", "twisted", "towerws", "--help"), r"(?m)^ *--listen=")
-        self.assertRegex(_run(programs / "towerws", "--help"), r"\breplay\b")
+        self.assertRegex(options.result(), r"(?m)^ *--listen=")
+        self.assertRegex(commands.result(), r"\breplay\b")
 
     def test_wheel(self) -> None:
         """`pip install` of the built wheel."""
-        programs = _environment("from-wheel", _wheel())
+        programs, _, _ = _environments()
         (libraries,) = programs.parent.glob("lib/python*/site-packages")
         self._check(programs, libraries)
 
     def test_editable(self) -> None:
         """`pip install --editable` of a checkout."""
-        checkout = _copy_checkout("editable-checkout")
-        self._check(_environment("editable", "--editable", checkout), checkout)
+        _, programs, checkout = _environments()
+        self._check(programs, checkout)
 
 
 class SetupCfgTests(SynchronousTestCase):

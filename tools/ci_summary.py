@@ -1,9 +1,9 @@
 """Counts what a CI run did and prints the line that says so.
 
 Run as `python3 -m tools.ci_summary LOG NAME=STATUS...`: LOG is what the step `tests` printed, with
-trial's closing lines in it; each NAME=STATUS is a step and the exit status it ended with. Every
-test counts once, and so does every other step. What did not run counts as failed: a skipped test,
-a test marked to-do, a step that stopped before trial could close.
+the line of `tools.trials` in it that counts tests; each NAME=STATUS is a step and the exit status
+it ended with. Every test counts once, and so does every other step. A step that stopped before it
+could count tests is one that failed.
 
 Needs nothing but the standard library, so that it can report on an environment that was not made.
 """
@@ -17,9 +17,7 @@ from pathlib import Path
 #: The step whose tests are counted one by one.
 TESTS = "tests"
 
-_RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)
-_CLOSING = re.compile(r"^(PASSED|FAILED)(?: \((.*)\))?$", re.MULTILINE)
-_FIGURE = re.compile(r"(\w+)=(\d+)")
+_TOTAL = re.compile(r"^(\d+) passed, (\d+) failed$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +39,37 @@ class Tally:
             self.passed + other.passed, self.failed + other.failed, self.remarks + other.remarks
         )
 
+    @property
+    def green(self) -> bool:
+        """Whether something passed and nothing failed."""
+        return self.passed > 0 and not self.failed
+
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed"
 
 
-def count_tests(log: str, status: int) -> Tally:
-    """Count the tests of a trial run.
+def read_total(log: str, status: int) -> Tally:
+    """Read how many tests passed and failed.
 
     Args:
-        log: What the run printed.
-        status: The exit status of the command that ran it.
+        log: What the step `tests` printed.
+        status: The exit status it ended with.
 
     Returns:
-        The tests that succeeded, and everything else as failed. A run without trial's closing
-        lines, one without a test, and one that failed although all tests passed have one failure
-        more than their tests tell.
+        What the line says that counts, if there is one, and that fits the status; one failure if
+        not.
     """
-    ran = _RAN.findall(log)
-    closings = _CLOSING.findall(log)
-    if len(ran) != 1 or len(closings) != 1:
-        return Tally(0, 1, (f"{TESTS}: trial did not close its run (exit status {status})",))
-    figures = {name: int(number) for name, number in _FIGURE.findall(closings[0][1])}
-    passed = figures.pop("successes", 0)
-    failed = sum(figures.values())
-    remarks = tuple(f"{TESTS}: {number} {name}" for name, number in figures.items())
-    if passed + failed < int(ran[0]) or not passed + failed:
-        remarks += (f"{TESTS}: {ran[0]} ran, {passed + failed} are accounted for",)
-        failed += 1
-    if status and not failed:
-        remarks += (f"{TESTS}: all passed, but the run ended with exit status {status}",)
-        failed += 1
-    return Tally(passed, failed, remarks)
+    totals = _TOTAL.findall(log)
+    if len(totals) != 1:
+        return Tally(0, 1, (f"{TESTS}: nothing counted them (exit status {status})",))
+    passed, failed = totals[0]
+    tally = Tally(int(passed), int(failed))
+    if tally.failed:
+        return tally + Tally(0, 0, (f"{TESTS}: {tally.failed} failed",))
+    if status or not tally.passed:
+        remark = f"{TESTS}: {tally}, and the exit status is {status}"
+        return tally + Tally(0, 1, (remark,))
+    return tally
 
 
 def count_steps(log: str, statuses: Mapping[str, int]) -> Tally:
@@ -87,7 +85,7 @@ def count_steps(log: str, statuses: Mapping[str, int]) -> Tally:
     total = Tally(0, 0)
     for name, status in statuses.items():
         if name == TESTS:
-            total += count_tests(log, status)
+            total += read_total(log, status)
         elif status:
             total += Tally(0, 1, (f"{name}: exit status {status}",))
         else:
@@ -111,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     for remark in total.remarks:
         print(remark)
     print(total)
-    return 0 if total.passed and not total.failed else 1
+    return 0 if total.green else 1
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.properties import CHARACTERS
 from towerws.cli.render import Colour, gist, group_of, neutralise, neutralise_json, render
 
 _DETERMINISTIC = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 
 _json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(CHARACTERS),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(CHARACTERS), inner),
     max_leaves=10,
 )
 
@@ -157,7 +158,11 @@ class RenderTests(SynchronousTestCase):
         self.assertEqual(render([1], "12:00"), "12:00  -  [1]")
 
     @_DETERMINISTIC
-    @given(_json, st.text(), st.sampled_from(["stdout", "task", "status", "group_name", "event"]))
+    @given(
+        _json,
+        st.text(CHARACTERS),
+        st.sampled_from(["stdout", "task", "status", "group_name", "event"]),
+    )
     def test_nothing_gets_through(self, value: object, text: str, key: str) -> None:
         """Whatever an event holds, its line is printable."""
         event = {"event": "verbose", "stdout": text, "x": value, key: text}

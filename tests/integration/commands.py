@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from tests.integration.guard import Guard
 from tests.integration.loopback import wait_until
 from tests.integration.server import clean_environment
 
@@ -29,6 +29,7 @@ class Command:
             **environment: Variables to set.
         """
         self._directory = Path(tempfile.mkdtemp(prefix="towerws-command-"))
+        self._guard = Guard(self._directory)
         with contextlib.ExitStack() as files:
             self._process = subprocess.Popen(
                 [*TOWERWS, *arguments],
@@ -39,6 +40,7 @@ class Command:
                 # Ctrl-C is for the whole group of a terminal: for it and its children, not for us.
                 start_new_session=True,
             )
+        self._guard.note(-self._process.pid)
 
     @property
     def stdout(self) -> str:
@@ -88,4 +90,4 @@ class Command:
                 os.killpg(self._process.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_PATIENCE)
-        shutil.rmtree(self._directory)
+        self._guard.end()

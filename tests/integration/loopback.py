@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 #: Below Linux' range for outgoing connections (32768 and up): a server that was killed must find
 #: its own port free when it comes back.
@@ -54,8 +55,20 @@ def listens(port: int) -> bool:
     return True
 
 
+def runs(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and was not yet reaped does not (Linux).
+
+    Args:
+        pid: Its number.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def wait_until(condition: Callable[[], bool], timeout: float, otherwise: str) -> None:
-    """Block until something is true, looking every 50 ms.
+    """Block until something is true, looking soon at first, then every 50 ms.
 
     Args:
         condition: Asked again and again.
@@ -66,10 +79,12 @@ def wait_until(condition: Callable[[], bool], timeout: float, otherwise: str) ->
         RuntimeError: It stayed false.
     """
     deadline = time.monotonic() + timeout
+    pause = 0.005
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"{otherwise} after {timeout:g} s")
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def end_group(leader: subprocess.Popen[bytes], timeout: float) -> None:

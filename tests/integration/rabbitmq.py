@@ -1,9 +1,8 @@
 """A private RabbitMQ node for tests: its own ports, directory, cookie and epmd, on loopback only.
 
 All methods block for a bounded time: call them in a thread (``deferToThread``) of a reactor.
-Nothing outlives the process that started a node: `RabbitMQNode.stop` ends it in order, and if the
-process dies without that, a guard, a shell that waits for the end of a pipe, kills the node and
-removes its directory.
+Nothing outlives the process that started a node: `RabbitMQNode.stop` ends it, and if the process
+dies without that, a `Guard` does.
 """
 
 import atexit
@@ -14,11 +13,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.integration.certificates import make_server_certificate
 from tests.integration.executables import require_executable
+from tests.integration.guard import Guard
 from tests.integration.loopback import end_group, free_ports, listens, wait_until
+from tests.integration.rabbitmq_home import node_environment, without_plugins, write_configuration
 
 #: Debian's wrapper in /usr/sbin insists on the user rabbitmq; the scripts here run as anybody.
 _SCRIPTS = "/usr/lib/rabbitmq/bin"
@@ -26,30 +28,6 @@ _SCRIPTS = "/usr/lib/rabbitmq/bin"
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 20.0
 _CTL_TIMEOUT = 30.0
-
-#: One scheduler that never spins and is not pinned to the first core, as all nodes would be.
-_ERL_ARGS = "+S 1:1 +SDio 1 +sbwt none +swt high -kernel inet_dist_use_interface {127,0,0,1}"
-
-_CONFIGURATION = """\
-listeners.tcp.1 = 127.0.0.1:{port}
-num_acceptors.tcp = 2
-disk_free_limit.absolute = 1MB
-vm_memory_high_watermark.absolute = 512MB
-log.console = false
-log.file.level = warning
-"""
-
-_TLS_CONFIGURATION = """\
-listeners.ssl.1 = 127.0.0.1:{tls_port}
-num_acceptors.ssl = 2
-ssl_options.cacertfile = {cafile}
-ssl_options.certfile = {certfile}
-ssl_options.keyfile = {keyfile}
-ssl_options.verify = verify_none
-"""
-
-#: Reads until the pipe ends, then kills what the node noted as running and removes its directory.
-_GUARD = 'cat >/dev/null; kill -s KILL -- $(cat "$1/processes"); rm -rf "$1"'
 
 _serial = itertools.count(1)
 
@@ -66,11 +44,12 @@ class RabbitMQNode:
         url: ``amqp://guest:guest@127.0.0.1:PORT/%2F``.
     """
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, plugins: Sequence[str] = ()) -> None:
         """Choose names and ports; nothing is started or created yet.
 
         Args:
             tls: Listen with TLS on a second port as well.
+            plugins: Those to enable; a node that needs none starts in half the time.
 
         Raises:
             unittest.SkipTest: RabbitMQ is not installed.
@@ -85,7 +64,9 @@ class RabbitMQNode:
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
         self._name = f"towerws-{os.getpid()}-{next(_serial)}@localhost"
         self.directory: Path | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._plugins = plugins
+        self._environment: dict[str, str] = {}
+        self._guard: Guard | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._broker: subprocess.Popen[bytes] | None = None
 
@@ -126,18 +107,15 @@ class RabbitMQNode:
         wait_until(lambda: not listens(self.port), _STOP_TIMEOUT, "the port is open")
 
     def stop(self) -> None:
-        """End the broker in order, or by force after 20 s, and remove all traces. Idempotent."""
-        if self._broker is not None:
-            end_group(self._broker, _STOP_TIMEOUT)
-            self._broker = None
+        """Kill the broker, whose data is not needed any more, and remove all traces. Idempotent."""
+        if self._broker is not None and self._broker.poll() is None:
+            self.kill()
+        self._broker = None
         if self._epmd is not None:
             end_group(self._epmd, _STOP_TIMEOUT)
             self._epmd = None
         if self._guard is not None:
-            self._note_processes()
-            assert self._guard.stdin is not None
-            self._guard.stdin.close()
-            self._guard.wait(_STOP_TIMEOUT)
+            self._guard.end()
             self._guard = None
         self.directory = None
         self.cafile = None
@@ -157,7 +135,7 @@ class RabbitMQNode:
         """
         done = subprocess.run(
             [self._rabbitmqctl, "--quiet", "--node", self._name, *args],
-            env=self._environment(),
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -170,28 +148,22 @@ class RabbitMQNode:
 
     def _prepare(self) -> None:
         directory = self.directory = Path(tempfile.mkdtemp(prefix="towerws-rabbitmq-"))
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "guard", str(directory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        configuration = _CONFIGURATION.format(port=self.port)
+        self._guard = Guard(directory)
+        tls = None
         if self.tls_port is not None:
             certificate = make_server_certificate(directory)
             self.cafile = certificate.cafile
-            configuration += _TLS_CONFIGURATION.format(
-                tls_port=self.tls_port,
-                cafile=certificate.cafile,
-                certfile=certificate.certfile,
-                keyfile=certificate.keyfile,
-            )
-        (directory / "rabbitmq.conf").write_text(configuration)
-        (directory / "enabled_plugins").write_text("[].\n")
-        (directory / "rabbitmq-env.conf").touch()
-        (directory / ".erlang.cookie").write_text(os.urandom(16).hex())
-        (directory / ".erlang.cookie").chmod(0o400)
+            tls = self.tls_port, certificate
+        write_configuration(directory, self.port, tls, self._plugins)
+        self._environment = node_environment(
+            directory,
+            self._name,
+            port=self.port,
+            dist_port=self._dist_port,
+            epmd_port=self._epmd_port,
+        )
+        if not self._plugins:
+            self._environment |= without_plugins(directory, self._server)
         address = ["-address", "127.0.0.1", "-port", str(self._epmd_port)]
         self._epmd = self._spawn([self._epmd_executable, *address])
         self._note_processes()
@@ -205,7 +177,7 @@ class RabbitMQNode:
         with (self.directory / "output").open("ab") as output:
             return subprocess.Popen(
                 command,
-                env=self._environment(),
+                env=self._environment,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -213,45 +185,11 @@ class RabbitMQNode:
                 start_new_session=True,
             )
 
-    def _environment(self) -> dict[str, str]:
-        directory = str(self.directory)
-        inherited = {
-            key: value
-            for key, value in os.environ.items()
-            if not key.startswith(("RABBITMQ_", "ERL_")) and key != "NOTIFY_SOCKET"
-        }
-        return inherited | {
-            "HOME": directory,
-            "LC_ALL": "C.UTF-8",
-            "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_CRASH_DUMP_SECONDS": "0",
-            "RABBITMQ_NODENAME": self._name,
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(self._dist_port),
-            "RABBITMQ_CONF_ENV_FILE": f"{directory}/rabbitmq-env.conf",
-            "RABBITMQ_CONFIG_FILE": f"{directory}/rabbitmq.conf",
-            "RABBITMQ_CONFIG_FILES": f"{directory}/conf.d",
-            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{directory}/advanced.config",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{directory}/enabled_plugins",
-            "RABBITMQ_GENERATED_CONFIG_DIR": f"{directory}/config",
-            "RABBITMQ_SCHEMA_DIR": f"{directory}/schema",
-            "RABBITMQ_MNESIA_BASE": f"{directory}/mnesia",
-            "RABBITMQ_LOG_BASE": f"{directory}/log",
-            "RABBITMQ_PID_FILE": f"{directory}/pid",
-            "RABBITMQ_MAX_NUMBER_OF_PROCESSES": "65536",
-            "RABBITMQ_SCHEDULER_BIND_TYPE": "u",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGS,
-            "RABBITMQ_CTL_ERL_ARGS": _ERL_ARGS,
-        }
-
     def _note_processes(self) -> None:
-        """Tell the guard what to kill: process ids, with a minus for a whole group."""
-        assert self.directory is not None
+        """Tell the guard what to kill: whole groups."""
+        assert self._guard is not None
         groups = (self._epmd, self._broker)
-        noted = " ".join(f"-{child.pid}" for child in groups if child is not None)
-        (self.directory / "processes").write_text(noted)
+        self._guard.note(*(-child.pid for child in groups if child is not None))
 
     def _wait_until_ready(self) -> None:
         assert self._broker is not None
@@ -275,15 +213,15 @@ class RabbitMQNode:
 
 @functools.cache
 def shared_node(*, breakable: bool = False) -> RabbitMQNode:
-    """Give the node that all tests of this process share; the first call starts it.
+    """Give the node, with TLS, that all tests of this process share; the first call starts it.
 
     Args:
-        breakable: Another one, with TLS, which tests may kill, close and alarm, but leave in order.
+        breakable: Another one, which tests may kill, close and alarm, but leave in order.
 
     Returns:
         A running node; it is stopped when the process ends.
     """
-    node = RabbitMQNode(tls=breakable)
+    node = RabbitMQNode(tls=True)
     node.start()
     atexit.register(_stop_shared, node, os.getpid())
     return node

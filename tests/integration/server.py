@@ -1,8 +1,7 @@
 """The real server as a process of its own, started with twistd as an operator does.
 
 All methods block for a bounded time. Nothing outlives the process that started a server: if it
-dies without `ServerProcess.stop`, a guard, a shell that waits for the end of a pipe, kills the
-server and removes its directory.
+dies without `ServerProcess.stop`, a `Guard` kills the server and removes its directory.
 """
 
 import atexit
@@ -10,7 +9,6 @@ import functools
 import http.client
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.integration.executables import require_executable
+from tests.integration.guard import Guard
 from tests.integration.loopback import free_ports, listens, wait_until
 from tests.integration.rabbitmq import shared_node
 
@@ -34,9 +33,6 @@ _REQUEST_TIMEOUT = 10.0
 #: Exit status of a server that was stopped in order: when all is done, twistd ends by the signal
 #: that it was stopped with, so that whoever started it sees it. For systemd this is a clean exit.
 STOPPED_BY_SIGTERM = -signal.SIGTERM
-
-#: Reads until the pipe ends, then kills the server and removes its directory.
-_GUARD = 'cat >/dev/null; kill -s KILL "$1" 2>/dev/null; rm -rf "$2"'
 
 #: The exchange of `shared_broker_server`: other tests delete the default one.
 SHARED_EXCHANGE = "towerws.tests"
@@ -91,7 +87,7 @@ class ServerProcess:
         self._command = command
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self._log = ""
 
     def __enter__(self) -> Self:
@@ -128,6 +124,7 @@ class ServerProcess:
         assert self._process is None, "the server was started already"
         command = self._command or (twistd(), "--nodaemon", "--pidfile=")
         self._directory = Path(tempfile.mkdtemp(prefix="towerws-server-"))
+        self._guard = Guard(self._directory)
         try:
             with (self._directory / "log").open("wb") as log:
                 self._process = subprocess.Popen(
@@ -140,11 +137,7 @@ class ServerProcess:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
-            self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", str(self.pid), str(self._directory)],
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
+            self._guard.note(self.pid)
             self._wait_for(lambda: listens(self.port) and listens(self.operations_port), "listen")
             if until_ready:
                 self._wait_for(lambda: self.get("/ready")[0] == 200, "get ready")
@@ -159,25 +152,20 @@ class ServerProcess:
         Returns:
             Its exit status, negative after a signal; None if it was never started.
         """
-        process, directory, guard = self._process, self._directory, self._guard
-        if process is None:
-            return None
-        if process.poll() is None:
+        process = self._process
+        if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(_STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(_STOP_TIMEOUT)
-        if guard is not None:
-            # Before it looks for a process whose number may be somebody else's soon.
-            guard.kill()
-            guard.communicate(timeout=_STOP_TIMEOUT)
-        if directory is not None:
+        if self._guard is not None:
             self._log = self.log()
             self._directory = None
-            shutil.rmtree(directory)
-        return process.returncode
+            self._guard.end()
+            self._guard = None
+        return None if process is None else process.returncode
 
     def log(self) -> str:
         """Give what the server has written so far; after its end as well."""

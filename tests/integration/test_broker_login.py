@@ -126,10 +126,9 @@ class URLTests(LoginCase):
 
     def test_tls(self) -> None:
         """amqps, with the broker's certificate verified; one of somebody else is refused."""
-        node = shared_node(breakable=True)
-        url = f"amqps://guest:guest@localhost:{node.tls_port}/%2F"
-        server = self.start_server(broker=f"{url}?cacertfile={node.cafile}")
-        self.works(server, node.url)
+        url = f"amqps://guest:guest@localhost:{self.node.tls_port}/%2F"
+        server = self.start_server(broker=f"{url}?cacertfile={self.node.cafile}")
+        self.works(server, self.node.url)
         stranger = self.start_server(broker=url, until_ready=False)
         stranger.wait_for_log("no events from the broker")
         self.assertIn("certificate", stranger.unready() or "")

@@ -9,18 +9,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.loopback import free_ports
 from tests.integration.notify_case import bounded
-from tests.integration.rabbitmq import RabbitMQNode
+from tests.integration.rabbitmq import shared_node
 from towerws.notify import Publisher, Unreachable
 
 
 class RestartTests(SynchronousTestCase):
-    """A broker of our own, with TLS, that dies and comes back."""
+    """A broker, with TLS, that dies and comes back."""
 
     def test_killed_and_back(self) -> None:
         """While it is away events are dropped at once; then they flow again."""
-        node = RabbitMQNode(tls=True)
-        self.addCleanup(node.stop)
-        node.start()
+        node = shared_node(breakable=True)
         url = f"amqps://localhost:{node.tls_port}?cacertfile={node.cafile}"
         publisher = Publisher(url, pause=0.1, longest_pause=0.1)
         self.addCleanup(publisher.close)

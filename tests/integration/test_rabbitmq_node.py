@@ -10,13 +10,13 @@ from pathlib import Path
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.integration.loopback import wait_until
+from tests.integration.loopback import runs, wait_until
 from tests.integration.rabbitmq import RabbitMQNode
 
 #: A process that starts the shared node, tells what belongs to it, and waits to be ended.
 _OWNER = """
 import time
-from tests.integration.loopback import wait_until
+from tests.integration.loopback import runs, wait_until
 from tests.integration.rabbitmq import shared_node
 node = shared_node()
 assert shared_node() is node
@@ -56,7 +56,7 @@ class RabbitMQNodeTests(TestCase):
         pids += node.pids
         node.stop()
         node.stop()
-        self.assertEqual([pid for pid in pids if _runs(pid)], [])
+        self.assertEqual([pid for pid in pids if runs(pid)], [])
         self.assertFalse(directory.exists())
         self.assertEqual(node.pids, ())
 
@@ -82,7 +82,7 @@ class RabbitMQNodeTests(TestCase):
             self.assertEqual(len(pids), 3)
             owner.send_signal(by)
             owner.wait(30)
-        wait_until(lambda: not any(_runs(int(pid)) for pid in pids), 30, "processes live")
+        wait_until(lambda: not any(runs(int(pid)) for pid in pids), 30, "processes live")
         wait_until(lambda: not Path(directory).exists(), 5, "files are left")
 
 
@@ -102,11 +102,3 @@ class MissingRabbitMQTests(SynchronousTestCase):
         """In continuous integration it fails."""
         os.environ["CI"] = "true"
         self.assertRaises(RuntimeError, RabbitMQNode)
-
-
-def _runs(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and was not yet reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

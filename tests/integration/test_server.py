@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.integration.case import ServerCase
-from tests.integration.loopback import wait_until
+from tests.integration.loopback import runs, wait_until
 from tests.integration.server import STOPPED_BY_SIGTERM, ServerProcess
 
 #: A process that starts a server, tells where it is, and waits to be killed.
@@ -52,4 +52,4 @@ class ServerProcessTests(ServerCase):
             pid, directory = owner.stdout.readline().split()
             owner.kill()
         wait_until(lambda: not Path(directory).exists(), 10, "files are left")
-        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the server lives")
+        wait_until(lambda: not runs(int(pid)), 10, "the server lives")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.integration.case import ServerCase
 from tests.integration.clients import PATIENCE, Client
+from tests.integration.guard import Guard
 from tests.integration.loopback import listens, wait_until
 from tests.integration.raw import RawClient
 from tests.integration.server import (
@@ -35,15 +36,19 @@ class DaemonTests(ServerCase):
 
     def test_daemon(self) -> None:
         """It starts, serves, ends by SIGTERM, and leaves nothing but its log."""
-        directory = tempfile.TemporaryDirectory(prefix="towerws-test-")
-        self.addCleanup(directory.cleanup)
-        pidfile, logfile = Path(directory.name) / "pid", Path(directory.name) / "log"
+        guarded = Path(tempfile.mkdtemp(prefix="towerws-test-"))
+        guard = Guard(guarded)
+        self.addCleanup(guard.end)
+        directory = guarded / "files"
+        directory.mkdir()
+        pidfile, logfile = directory / "pid", directory / "log"
         server = ServerProcess()  # for its ports and options; never started as a child
         done = _run(
             twistd(), "--pidfile", pidfile, "--logfile", logfile, "towerws", *server.options
         )
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         pid = int(pidfile.read_text())
+        guard.note(pid)
         self.addCleanup(_kill, pid)
         wait_until(lambda: listens(server.port), PATIENCE, "the daemon does not listen")
         client = Client(server.websocket_url)
@@ -55,7 +60,7 @@ class DaemonTests(ServerCase):
         self.assertEqual(client.wait_closed(), 1012)
         wait_until(lambda: not pidfile.exists(), PATIENCE, "the pid file is there")
         wait_until(lambda: not Path(f"/proc/{pid}").exists(), PATIENCE, "the daemon is there")
-        self.assertEqual([path.name for path in Path(directory.name).iterdir()], ["log"])
+        self.assertEqual([path.name for path in directory.iterdir()], ["log"])
         self.assertIn("Server Shut Down", logfile.read_text())
         self.assertNotIn("Traceback", logfile.read_text())
 

@@ -118,6 +118,21 @@ class WorkersTests(WorkersCase):
         self.assertEqual({client.wait_closed() for client in clients}, {1012})
         self._wait_for_end(workers)
 
+    def test_terminated_together(self) -> None:
+        """SIGTERM for all processes at once, as of systemd, ends them in order and no more."""
+        server = self.start_server("--workers", "2")
+        workers = workers_of(server)
+        # The workers are faster: by the time the supervisor sees anything, they have ended.
+        os.kill(server.pid, signal.SIGSTOP)
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        self._wait_for_end(workers)
+        os.kill(server.pid, signal.SIGTERM)
+        os.kill(server.pid, signal.SIGCONT)
+        wait_until(lambda: not server.running, PATIENCE, "the supervisor does not end")
+        self.assertEqual(server.stop(), STOPPED_BY_SIGTERM)
+        self.assertNotIn("another one starts", server.log())
+
     def _wait_for_end(self, workers: list[int]) -> None:
         wait_until(lambda: not any(map(is_alive, workers)), PATIENCE, "a worker is still there")
 

@@ -16,8 +16,13 @@ class FakeConnection:
         hold: Called by each `publish`; when it takes too long, the event is not confirmed in time.
     """
 
-    def __init__(self) -> None:
-        """Begin open."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin open.
+
+        Args:
+            clock: Whose moments the deadlines are.
+        """
+        self._clock = clock
         self.published: list[tuple[str, bytes]] = []
         self.failure: BaseException | None = None
         self.ended: list[str] = []
@@ -26,7 +31,7 @@ class FakeConnection:
     def publish(self, group: str, body: bytes, deadline: float) -> None:
         """Take an event, or raise."""
         self.hold()
-        if time.monotonic() >= deadline:
+        if self._clock() >= deadline:
             raise Unconfirmed("no confirmation in time")
         if self.failure is not None:
             failure, self.failure = self.failure, None

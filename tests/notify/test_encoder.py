@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.properties import CHARACTERS
 from towerws.notify.encoder import encode
 from towerws.notify.errors import PayloadError
 
@@ -60,14 +61,14 @@ class DjangoTests(SynchronousTestCase):
     @settings(derandomize=True, deadline=None, database=None, max_examples=150)
     @given(
         st.dictionaries(
-            st.text(max_size=5),
+            st.text(CHARACTERS, max_size=5),
             st.datetimes(timezones=st.none() | st.sampled_from([UTC, _INDIA]))
             | st.dates()
             | st.times()
             | st.timedeltas(min_value=timedelta(days=-(10**6)))
             | st.decimals()
             | st.uuids()
-            | st.text()
+            | st.text(CHARACTERS)
             | st.floats(allow_nan=False, allow_infinity=False)
             | st.integers(),
             max_size=4,

@@ -3,8 +3,10 @@
 import functools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.notify.fakes import FakeConnection
@@ -23,6 +25,8 @@ from towerws.notify.sender import NotTried, Sender
 class SenderTestCase(SynchronousTestCase):
     """A sender whose connections are fakes, and whose breaker opens for ever."""
 
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
     def setUp(self) -> None:
         """Make the sender."""
         self.connections: list[FakeConnection] = []
@@ -30,12 +34,12 @@ class SenderTestCase(SynchronousTestCase):
         self.sender = self._make(timeout=2.0)
 
     def _make(self, *, timeout: float, pause: float = 1000.0) -> Sender:
-        return Sender(self._connect, timeout, functools.partial(Breaker, pause, pause))
+        return Sender(self._connect, timeout, functools.partial(Breaker, pause, pause), self.clock)
 
     def _connect(self, deadline: float) -> FakeConnection:
         if self.unreachable:
             raise ConnectionLost("connection refused")
-        self.connections.append(FakeConnection())
+        self.connections.append(FakeConnection(self.clock))
         return self.connections[-1]
 
     def _send(self, body: bytes = b"{}") -> None:
@@ -151,18 +155,20 @@ class SilenceTests(SenderTestCase):
     """A peer that does not answer: whether that is its fault depends on the time it had."""
 
     def setUp(self) -> None:
-        """Connect."""
+        """Connect, in a time of our own."""
+        self.time = Clock()
+        self.clock = self.time.seconds
         super().setUp()
         self._send()
 
     def _time_out(self, *, left: float, usable: bool = True) -> None:
         """Let an event that has only so many seconds left wait for its confirmation in vain."""
         connection = self.connections[-1]
-        connection.hold = functools.partial(time.sleep, left)
+        connection.hold = functools.partial(self.time.advance, left)
         if not usable:
             connection.publish = self._answer_too_late  # type: ignore[method-assign]
         with self.assertRaises(Unreachable):
-            self.sender._attempt("jobs-summary", b"{}", time.monotonic() + left)
+            self.sender._attempt("jobs-summary", b"{}", self.clock() + left)
         connection.hold = lambda: None
 
     def _answer_too_late(self, group: str, body: bytes, deadline: float) -> None:
@@ -173,7 +179,7 @@ class SilenceTests(SenderTestCase):
         """An event that had the time to itself finds that the peer is away."""
         self.sender = self._make(timeout=0.1)
         self._send()
-        self.connections[-1].hold = functools.partial(time.sleep, 0.1)
+        self.connections[-1].hold = functools.partial(self.time.advance, 0.1)
         with self.assertRaises(Unconfirmed):
             self._send()
         self.assertEqual(self.connections[-1].ended, ["abandoned"])
@@ -243,11 +249,11 @@ class ThreadTests(SenderTestCase):
     def test_not_for_ever(self) -> None:
         """But so long only that it has a part of its time left; the peer is not to blame."""
         self.assertEqual(self.sender._patience, 1.5)
-        self.sender._patience = 0.3
+        self.sender._patience = 0.1
         started = time.monotonic()
         with self.assertRaisesRegex(Busy, "^1 other thread is publishing, and left no time"):
             self._send()
-        self.assertGreater(time.monotonic() - started, 0.25)
+        self.assertGreater(time.monotonic() - started, 0.09)
         self.assertLess(time.monotonic() - started, 1.5)
         self.assertFalse(self.sender._breaker.tripped)
         self.assertEqual(self.connections[0].ended, [])
@@ -303,16 +309,16 @@ class CrowdTests(SenderTestCase):
             else:
                 outcomes.append(None)
 
-        self.sender = self._make(timeout=0.8)
+        self.sender = self._make(timeout=0.4)
         self._send()
-        self.connections[0].hold = functools.partial(time.sleep, 0.08)
-        threads = [threading.Thread(target=send) for _ in range(12)]
+        self.connections[0].hold = functools.partial(time.sleep, 0.02)
+        threads = [threading.Thread(target=send) for _ in range(24)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(10)
         self.assertEqual(set(outcomes), {None, Busy})
-        self.assertEqual(len(outcomes), 12)
+        self.assertEqual(len(outcomes), 24)
         self.assertGreaterEqual(outcomes.count(None), 4)
         self._send()
         self.assertEqual(len(self.connections), 1)

@@ -57,6 +57,7 @@ class Sender:
         connect: Callable[[float], Connection],
         timeout: float,
         new_breaker: Callable[[], Breaker],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Set up a sender that has no connection yet.
 
@@ -64,6 +65,7 @@ class Sender:
             connect: Makes a connection until a moment of `time.monotonic`, or raises `Unreachable`.
             timeout: The longest that sending an event may take, in seconds.
             new_breaker: Makes a circuit breaker, closed.
+            clock: Monotonic time in seconds.
         """
         self._connect = connect
         self._timeout = timeout
@@ -71,6 +73,7 @@ class Sender:
         #: failure: one call finds out if it had its time to itself, otherwise several together.
         self._patience = timeout * _PATIENCE
         self._new_breaker = new_breaker
+        self._clock = clock
         self._breaker = new_breaker()
         #: Held by whoever uses the connection.
         self._lock = threading.Lock()
@@ -81,14 +84,14 @@ class Sender:
         #: Held for the moment that it takes to count; reentrant, for a signal may interrupt that
         #: moment, and its function may emit.
         self._counting = threading.RLock()
-        self._busy_lines = Throttle(time.monotonic)
+        self._busy_lines = Throttle(clock)
         self._callers = 0
         self.published = 0
         self.dropped = 0
 
     def for_child(self) -> Self:
         """Make what a forked child uses: the same settings, a free lock, and no connection."""
-        child = type(self)(self._connect, self._timeout, self._new_breaker)
+        child = type(self)(self._connect, self._timeout, self._new_breaker, self._clock)
         if self._closed:
             child.close()
         return child
@@ -133,13 +136,13 @@ class Sender:
             try:
                 connection, self._connection = self._connection, None
                 if connection is not None:
-                    connection.close(time.monotonic() + self._timeout)
+                    connection.close(self._clock() + self._timeout)
             finally:
                 self._lock.release()
 
     def _take_turn(self, group: str, body: bytes) -> None:
         """Send an event when no other thread does, if that is soon enough."""
-        deadline = time.monotonic() + self._timeout
+        deadline = self._clock() + self._timeout
         self._raise_if_pointless()
         # After a failure one thread tries whether all is well again; the others do not wait.
         patience = 0.0 if self._breaker.tripped else self._patience
@@ -169,11 +172,11 @@ class Sender:
 
     def _attempt(self, group: str, body: bytes, deadline: float) -> None:
         """Send an event, and draw conclusions about the peer."""
-        started = time.monotonic()
+        started = self._clock()
         try:
             self._deliver(group, body, deadline)
         except Unreachable:
-            now = time.monotonic()
+            now = self._clock()
             if now >= deadline:
                 # The time before that went to other threads, for which the peer is not to blame.
                 self._silence += now - started
