@@ -8,7 +8,8 @@ from twisted.logger import capturedLogs, formatEvent
 
 from tests.bridge_case import LOST, REFUSED, BridgeCase
 from tests.fake_broker import FakeClient, delivery
-from towerws.amqp_bridge import CLOSE_WITHIN, STABLE_AFTER, AMQPBridge, BridgeSettings
+from towerws.amqp_bridge import STABLE_AFTER, AMQPBridge, BridgeSettings
+from towerws.broker_emitter import CLOSE_WITHIN
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics

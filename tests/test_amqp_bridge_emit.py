@@ -9,8 +9,11 @@ from tests.bridge_case import LOST, REFUSED, BridgeCase
 from tests.fake_broker import FakeClient
 from towerws.amqp.errors import PublishRefused
 from towerws.amqp.producer import OPEN_TIMEOUT
-from towerws.amqp_bridge import CLOSE_WITHIN
-from towerws.core.hub import SourceUnavailable
+from towerws.amqp_bridge import AMQPBridge, BridgeSettings
+from towerws.broker_emitter import CLOSE_WITHIN
+from towerws.core.broker_url import BrokerURL
+from towerws.core.hub import Hub, SourceUnavailable
+from towerws.core.metrics import Metrics
 
 
 class EmitTests(BridgeCase):
@@ -123,3 +126,24 @@ class EmitTests(BridgeCase):
             sentence = self._refusal(self.bridge.emit("jobs-1", b"{}"))
             self.assertTrue(sentence.startswith("The broker is away: "), sentence)
             self.assertTrue(sentence.endswith("."), sentence)
+
+    def test_none(self) -> None:
+        """A bridge that is not to publish says so, and shows nothing of what it does not do."""
+        metrics = Metrics()
+        bridge = AMQPBridge(
+            BrokerURL.parse("amqp://user:s3cret@one/"),
+            Hub(metrics),
+            BridgeSettings(),
+            metrics,
+            self.clock,
+            emits=False,
+            connect=self.connect,
+        )
+        self.bridge = bridge
+        self.start()
+        sentence = self._refusal(bridge.emit("jobs-1", b"{}"))
+        self.assertEqual(sentence, "This process does not publish.")
+        self.assertIn("towerws_broker_connected 1", metrics.render())
+        self.assertNotIn("towerws_broker_blocked", metrics.render())
+        bridge.stopService()
+        self.assertEqual(len(self.attempts), 1)

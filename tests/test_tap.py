@@ -14,13 +14,13 @@ from txaio import tx
 from tests.websocket_pair import MemoryClient
 from towerws.amqp_bridge import AMQPBridge
 from towerws.auth.anonymous import Anonymous
+from towerws.broker_emitter import BrokerEmitter
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.listening import Listener, StartError
 from towerws.operations import OperationsSite
 from towerws.tap import Options, Server, makeService
 from towerws.websocket import CLOSE_TIMEOUT
-from towerws.workers.broker_emitter import BrokerEmitter
 from towerws.workers.supervisor import Supervisor
 
 _SUBSCRIBE = '{"groups": {"jobs": [1]}}'

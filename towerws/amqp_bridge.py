@@ -1,7 +1,5 @@
 """The event source behind a broker: consumes from RabbitMQ, and reconnects when that is lost."""
 
-import os
-import socket
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +18,7 @@ from towerws.amqp.consumer import Consumer
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
 from towerws.amqp.hosts import Host, Hosts
-from towerws.amqp.producer import Producer
+from towerws.broker_emitter import CLOSE_WITHIN, BrokerEmitter, connection_name
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import Hub, SourceUnavailable
 from towerws.core.interests import Interests
@@ -31,9 +29,6 @@ from towerws.intake import Intake
 #: Seconds that a connection must have lived for the next one to be tried without much delay. A
 #: broker that closes each connection soon after its start is not to be stormed.
 STABLE_AFTER = 30.0
-
-#: Seconds for the broker to take part in the end of a connection.
-CLOSE_WITHIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +68,7 @@ class AMQPBridge(Service):
         metrics: Metrics,
         reactor: Any,
         *,
+        emits: bool = True,
         connect: Callable[..., Deferred[Client]] = connect,
     ) -> None:
         """Prepare the bridge; it connects when it is started.
@@ -83,6 +79,7 @@ class AMQPBridge(Service):
             settings: How to consume.
             metrics: Where things are counted.
             reactor: Connects and measures time.
+            emits: Whether `emit` is to work; else somebody else publishes.
             connect: For tests; see `towerws.amqp.connect.connect`.
         """
         self._hosts = Hosts(url.hosts)
@@ -91,7 +88,6 @@ class AMQPBridge(Service):
         self._reactor = reactor
         self._connect = partial(connect, url, reactor=reactor, max_body=settings.max_event)
         self._retry_delay = backoffPolicy(settings.retry_at_first, settings.retry_at_most)
-        self._producer: Producer | None = None
         self._interests = Interests()
         self._throttle = Throttle(reactor.seconds)
         self._intake = Intake(hub.heard, metrics, self._throttle)
@@ -102,17 +98,22 @@ class AMQPBridge(Service):
         self._connections = metrics.counter(
             "towerws_broker_connections_total", "Connections to the broker that came into service."
         )
-        self._show(metrics)
+        metrics.gauge(
+            "towerws_broker_connected",
+            "1 while events come from the broker.",
+            lambda: int(self._unready is None),
+        )
+        self._emitter: BrokerEmitter | None = None
+        if emits:
+            self._emitter = BrokerEmitter(
+                url, settings.exchange, metrics, reactor, hosts=self._hosts, connect=connect
+            )
 
     def startService(self) -> None:
         """Begin to connect, and go on until stopped."""
         super().startService()
-        self._producer = Producer(
-            partial(self._connect, connection_name=_connection_name("producer")),
-            self._hosts.serving_first,
-            self._settings.exchange,
-            self._reactor,
-        )
+        if self._emitter is not None:
+            self._emitter.startService()
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._stopped)
 
@@ -129,8 +130,8 @@ class AMQPBridge(Service):
             self._running = None
         self._unready = "the server stops"
         closing = []
-        if self._producer is not None:
-            closing.append(self._producer.close(CLOSE_WITHIN))
+        if self._emitter is not None:
+            closing.append(self._emitter.stopService())
         if consumer is not None:
             closing.append(consumer.client.close(within=CLOSE_WITHIN))
         return gatherResults(closing).addCallback(lambda _: None)
@@ -169,26 +170,12 @@ class AMQPBridge(Service):
         """
         return Deferred.fromCoroutine(self._emit(group, payload))
 
-    def _show(self, metrics: Metrics) -> None:
-        metrics.gauge(
-            "towerws_broker_connected",
-            "1 while events come from the broker.",
-            lambda: int(self._unready is None),
-        )
-        metrics.gauge(
-            "towerws_broker_blocked",
-            "1 while the broker takes no events because of an alarm.",
-            lambda: int(self._producer is not None and self._producer.blocked),
-        )
-
     async def _emit(self, group: str, payload: bytes) -> dict[str, object]:
-        if self._producer is None or self._unready is not None:
+        if self._unready is not None:
             raise SourceUnavailable(f"The broker is away: {self._unready}.")
-        try:
-            await self._producer.publish(group, payload)
-        except AMQPError as error:
-            raise SourceUnavailable(f"The broker did not confirm the event: {error}.") from error
-        return {"confirmed": True}
+        if self._emitter is None:
+            raise SourceUnavailable("This process does not publish.")
+        return await self._emitter.emit(group, payload)
 
     async def _run(self) -> None:
         attempt = 0
@@ -231,7 +218,7 @@ class AMQPBridge(Service):
 
     async def _open(self, host: Host) -> Consumer:
         client = await self._connect(
-            host, connection_name=_connection_name("consumer"), on_deliveries=self._delivered
+            host, connection_name=connection_name("consumer"), on_deliveries=self._delivered
         )
         consumer = Consumer(
             client,
@@ -288,11 +275,6 @@ class AMQPBridge(Service):
         if not failure.check(CancelledError):
             self._unready = "a fault of the server ended the bridge"
             self._log.failure("the AMQP bridge ended", failure)
-
-
-def _connection_name(role: str) -> str:
-    # Not to be called before the service starts: until then, twistd may fork.
-    return f"towerws {role} {socket.gethostname()}:{os.getpid()}"
 
 
 def _address(host: Host) -> str:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from towerws.adopting import AdoptingReactor
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
 from towerws.auth.anonymous import Anonymous
+from towerws.broker_emitter import BrokerEmitter
 from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
 from towerws.core.session import Limits
@@ -25,7 +26,6 @@ from towerws.listening import Listener, StartError, with_backlog
 from towerws.operations import Emitter, OperationsSite
 from towerws.options import Options
 from towerws.websocket import CLOSE_TIMEOUT
-from towerws.workers.broker_emitter import BrokerEmitter
 from towerws.workers.sockets import OpeningReactor
 from towerws.workers.supervisor import Supervisor
 
@@ -135,7 +135,12 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
 
 
 def make_server(
-    options: Mapping[str, Any], metrics: Metrics, reactor: Any, listen: Iterable[tuple[Any, str]]
+    options: Mapping[str, Any],
+    metrics: Metrics,
+    reactor: Any,
+    listen: Iterable[tuple[Any, str]],
+    *,
+    emits: bool = True,
 ) -> Server:
     """Build what serves clients, without the operators' site.
 
@@ -144,6 +149,7 @@ def make_server(
         metrics: Where things are counted.
         reactor: Connects and measures time.
         listen: The websocket's endpoint strings, each with the reactor that is to listen.
+        emits: Whether it publishes to the broker, if there is one.
 
     Returns:
         The service.
@@ -152,7 +158,7 @@ def make_server(
         StartError: An endpoint string is wrong.
     """
     hub = Hub(metrics, tell_gaps=options["on-gap"] == "close")
-    source = _make_source(options, hub, metrics, reactor)
+    source = _make_source(options, hub, metrics, reactor, emits)
     hub.attach(source)
     clients = ClientFactory(hub, Anonymous(), _settings(options), metrics, reactor)
     listeners = [
@@ -179,7 +185,7 @@ def _make_supervisor(options: Options, metrics: Metrics, reactor: Any) -> Superv
 
 
 def _make_source(
-    options: Mapping[str, Any], hub: Hub, metrics: Metrics, reactor: Any
+    options: Mapping[str, Any], hub: Hub, metrics: Metrics, reactor: Any, emits: bool
 ) -> EmbeddedSource | AMQPBridge:
     if options["broker"] is None:
         return EmbeddedSource(hub)
@@ -188,7 +194,7 @@ def _make_source(
         prefetch=options["prefetch"],
         max_event=options["max-event"],
     )
-    return AMQPBridge(options["broker"], hub, settings, metrics, reactor)
+    return AMQPBridge(options["broker"], hub, settings, metrics, reactor, emits=emits)
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:

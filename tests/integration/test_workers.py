@@ -108,6 +108,10 @@ class WorkersTests(WorkersCase):
         for number in (1, 2):
             name = f'towerws_broker_connected{{worker="{number}"}}'
             self.assertEqual(server.metric(name), 1)
+        # What a worker logs is as serious in the supervisor's log.
+        self.assertIn(
+            "WorkerProcess#info] worker 1: [towerws.amqp_bridge.AMQPBridge#info] ", server.log()
+        )
         clients = self.crowd(server, workers=[1])
         self.assertGreater(min(self.shares(server)), 0)
         for event in (b'{"n": 1}', b'{"n": 2}'):

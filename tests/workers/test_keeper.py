@@ -6,7 +6,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.workers.fakes import FakeProcess, ProcessReactor
 from towerws.core.metrics import Counter
-from towerws.workers.keeper import CAUSES, DELAYS, STABLE_AFTER, STOP_WITHIN, Keeper
+from towerws.workers.keeper import (
+    CAUSES,
+    DELAYS,
+    STABLE_AFTER,
+    STOP_WITHIN,
+    TERM_GRACE,
+    Keeper,
+)
 from towerws.workers.messages import Kind, Message
 from towerws.workers.process import HEARTBEAT, Launch
 
@@ -76,6 +83,19 @@ class RestartTests(KeeperCase):
         self.reactor.advance(0)
         self.assertEqual(self.keeper.unready(), "it starts")
 
+    def test_terminated(self) -> None:
+        """One that SIGTERM has ended is replaced, when it was not for all of us."""
+        for status, signal in ((0, None), (0, 15)):
+            self.setUp()
+            self.keeper.start()
+            self.worker.boot()
+            self.worker.end(status, signal)
+            self.reactor.advance(TERM_GRACE - 0.01)
+            self.assertEqual((len(self.reactor.processes), self.counted()), (1, {}))
+            self.reactor.pump([0.01, 0])
+            self.assertEqual(len(self.reactor.processes), 2)
+            self.assertEqual(self.counted(), {"signal" if signal else "exit": 1})
+
     def test_cannot_be_started(self) -> None:
         """Where no process can be made, it is tried again, with the same delays."""
         self.reactor.refusal = OSError(11, "Resource temporarily unavailable")
@@ -143,6 +163,17 @@ class StopTests(KeeperCase):
         stopped: Deferred[None] = self.keeper.stop()
         self.successResultOf(stopped)
         self._over({"exit": 1})
+
+    def test_all_terminated(self) -> None:
+        """A worker that gets SIGTERM with us, and is faster, is no worker that was lost."""
+        self.keeper.start()
+        self.worker.boot()
+        with capturedLogs() as logs:
+            self.worker.end()
+            self.reactor.advance(TERM_GRACE / 2)
+            self.successResultOf(self.keeper.stop())
+        self.assertEqual(list(logs), [])
+        self._over({})
 
     def _over(self, counted: dict[str, int]) -> None:
         self.assertEqual(self.reactor.getDelayedCalls(), [])

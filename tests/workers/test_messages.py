@@ -26,7 +26,7 @@ class CodecTests(SynchronousTestCase):
         """Messages come as they went, however the stream is cut."""
         stream = b"".join(map(encode, messages))
         decoder = Decoder()
-        decoded = []
+        decoded: list[Message] = []
         for start in range(0, len(stream), size):
             decoded += decoder.feed(stream[start : start + size])
         self.assertEqual(decoded, messages)
@@ -35,18 +35,36 @@ class CodecTests(SynchronousTestCase):
         """A body up to the limit is taken; one byte more is refused before it has come."""
         decoder = Decoder(max_body=1000)
         largest = Message(Kind.EVENT, {"group": "jobs-1"}, b"x" * 1000)
-        self.assertEqual(decoder.feed(encode(largest)), [largest])
+        self.assertEqual(list(decoder.feed(encode(largest))), [largest])
         one_more = encode(Message(Kind.EVENT, {"group": "jobs-1"}, b"x" * 1001))
-        self.assertRaises(MessageError, decoder.feed, one_more[:8])
+        self.assertRaises(MessageError, list, decoder.feed(one_more[:8]))
+
+    def test_limit_changed(self) -> None:
+        """One message may decide about the limit for the next, though both came at once."""
+        decoder = Decoder(max_body=1)
+        messages = [Message(Kind.START), Message(Kind.EVENT, {"group": "jobs-1"}, b"xx")]
+        decoded: list[Message] = []
+        for message in decoder.feed(b"".join(map(encode, messages))):
+            decoded.append(message)
+            decoder.max_body = 2
+        self.assertEqual(decoded, messages)
+
+    def test_left(self) -> None:
+        """What somebody did not ask for comes with the next."""
+        decoder = Decoder()
+        decoder.feed(encode(Message(Kind.START)))
+        decoded = list(decoder.feed(encode(Message(Kind.STATUS))))
+        self.assertEqual([message.kind for message in decoded], [Kind.START, Kind.STATUS])
 
     def test_limit_of_heads(self) -> None:
         """So is what comes before the body."""
         data = encode(Message(Kind.STATUS, {"x": "x" * MAX_HEAD}))
-        self.assertRaises(MessageError, Decoder().feed, data[:8])
+        self.assertRaises(MessageError, list, Decoder().feed(data[:8]))
 
     def test_no_messages(self) -> None:
         """What somebody else has written into the pipe is no message."""
         for head in (b"null", b"[]", b"{}", b'{"kind": "bogus"}', b"{", b"\xff", b'{"kind": []}'):
             data = len(head).to_bytes(4) + bytes(4) + head
-            self.assertRaises(MessageError, Decoder().feed, data)
-        self.assertRaises(MessageError, Decoder().feed, b"Traceback (most recent call last):")
+            self.assertRaises(MessageError, list, Decoder().feed(data))
+        crash = b"Traceback (most recent call last):"
+        self.assertRaises(MessageError, list, Decoder().feed(crash))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.workers.fakes import FakeProcess, ProcessReactor
@@ -103,6 +103,22 @@ class RequestTests(ProcessCase):
         self.worker.reply(connections=0)
         self.assertEqual(self.process.backlog, 0)
 
+    def test_silence(self) -> None:
+        """It is known for how long a worker owes an answer, each of which is a sign of life."""
+        self.reactor.advance(0.5)
+        self.assertEqual(self.process.silence(), 0)
+        self.event()
+        self.reactor.advance(0.1)
+        self.event()
+        self.reactor.advance(0.2)
+        self.assertAlmostEqual(self.process.silence(), 0.3)
+        self.worker.reply(connections=0)
+        self.assertEqual(self.process.silence(), 0)
+        self.reactor.advance(0.1)
+        self.assertAlmostEqual(self.process.silence(), 0.1)
+        self.worker.reply(connections=0)
+        self.assertEqual(self.process.silence(), 0)
+
     def test_end(self) -> None:
         """Who waits for an answer when it ends, or asks later, is told."""
         asked = self.event()
@@ -119,15 +135,17 @@ class EndTests(ProcessCase):
 
     def test_by_itself(self) -> None:
         """With a status, or by a signal of somebody."""
-        for status, signal, how, cause in (
-            (0, None, "with exit 0", "exit"),
-            (3, None, "with exit 3", "exit"),
-            (0, 9, "with signal 9", "signal"),
+        for status, signal, how, cause, terminated in (
+            (0, None, "with exit 0", "exit", True),
+            (3, None, "with exit 3", "exit", False),
+            (0, 9, "with signal 9", "signal", False),
+            (0, 15, "with signal 15", "signal", True),
         ):
             self.setUp()
             self.worker.end(status, signal)
             self.assertEqual(self.successResultOf(self.ended), how)
             self.assertEqual(self.process.cause, cause)
+            self.assertEqual(self.process.terminated, terminated)
 
     def test_in_order(self) -> None:
         """Told to, it ends by itself."""
@@ -201,6 +219,27 @@ class LogTests(ProcessCase):
         """Lines come as lines, whatever the pieces, and never as format strings."""
         self.assertEqual(
             self._lines((1, b"{a"), (2, b"b\n"), (1, b"}\n\xffc\n")), ["b", "{a}", "\\xffc"]
+        )
+
+    def test_levels(self) -> None:
+        """A line is as serious as the worker says, also what is cut; what is not its log warns."""
+        with capturedLogs() as logs:
+            self.worker.output(b"<6>a\n<3>b\n<2>" + b"x" * MAX_LINE)
+            self.worker.output(b"y\n<7>c\n")
+            self.worker.output(b"Fatal Python error\n", 2)
+        events: list[Any] = list(logs)
+        seen = [(event["log_level"], event["line"]) for event in events]
+        size = MAX_LINE - len("<2>")
+        self.assertEqual(
+            seen,
+            [
+                (LogLevel.info, "a"),
+                (LogLevel.error, "b"),
+                (LogLevel.critical, "x" * size),
+                (LogLevel.critical, "xxxy"),
+                (LogLevel.debug, "c"),
+                (LogLevel.warn, "Fatal Python error"),
+            ],
         )
 
     def test_long_lines(self) -> None:

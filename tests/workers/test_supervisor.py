@@ -1,5 +1,6 @@
 """`towerws.workers.supervisor`: several workers as one server."""
 
+import inspect
 import json
 import os
 import sys
@@ -16,11 +17,12 @@ from tests.workers.fakes import ProcessReactor
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Family, Metrics
 from towerws.listening import Listener
+from towerws.notify import Publisher
 from towerws.workers import supervisor
 from towerws.workers.messages import Kind, Message
 from towerws.workers.process import HEARTBEAT
 from towerws.workers.sockets import HeldPort, OpeningReactor
-from towerws.workers.supervisor import SCRAPE_WITHIN, Supervisor
+from towerws.workers.supervisor import REPLY_WITHIN, SCRAPE_WITHIN, Supervisor
 
 
 class FakeBroker(Service):
@@ -187,6 +189,55 @@ class EmitTests(SupervisorCase):
         self.workers[0].end(0, 9)
         self.workers[1].reply(connections=3)
         self.assertEqual(self.successResultOf(emitted), {"connections": 3})
+
+    def test_all_end(self) -> None:
+        """Where nobody is left who has the event, it is not accepted."""
+        self.boot()
+        emitted = self.emit()
+        for worker in self.workers[:2]:
+            worker.end(0, 9)
+        failure = self.failureResultOf(emitted, SourceUnavailable)
+        self.assertEqual(
+            str(failure.value),
+            "All workers ended before they answered; some clients may have the event.",
+        )
+
+    def test_late(self) -> None:
+        """A worker that hangs keeps nobody waiting for long; it has the event all the same."""
+        patience = inspect.signature(Publisher).parameters["timeout"].default
+        self.assertLessEqual(REPLY_WITHIN, patience / 2)
+        self.boot()
+        emitted = self.emit()
+        self.workers[1].reply(connections=3)
+        self.reactor.advance(REPLY_WITHIN - 0.1)
+        self.assertNoResult(emitted)
+        # Together with a heartbeat.
+        self.reactor.advance(0.1)
+        self.assertEqual(self.successResultOf(emitted), {"connections": 3})
+        self.workers[1].reply(unready=None)
+        # It has used up its time. The other one has not.
+        emitted = self.emit()
+        self.reactor.advance(0)
+        self.assertNoResult(emitted)
+        self.workers[1].reply(connections=3)
+        self.assertEqual(self.successResultOf(emitted), {"connections": 3})
+        self.assertEqual(self.workers[0].kinds(), [Kind.EVENT, Kind.STATUS, Kind.EVENT])
+        self.assertIn("towerws_worker_replies_late_total 2\n", self.metrics.render())
+        # Its answers come all the same, and belong to nothing else.
+        for answer in ({"connections": 4}, {"unready": None}, {"connections": 4}):
+            self.workers[0].reply(**answer)
+        emitted = self.emit()
+        self.workers[0].reply(connections=5)
+        self.workers[1].reply(connections=3)
+        self.assertEqual(self.successResultOf(emitted), {"connections": 8})
+
+    def test_late_and_gone(self) -> None:
+        """A late worker has the event, so that it is accepted though the other one has ended."""
+        self.boot()
+        emitted = self.emit()
+        self.workers[0].end(0, 9)
+        self.reactor.advance(REPLY_WITHIN)
+        self.assertEqual(self.successResultOf(emitted), {"connections": 0})
 
     def test_none(self) -> None:
         """Where nobody is, it is refused with the reason."""

@@ -48,18 +48,25 @@ class WorkerCase(SynchronousTestCase):
         """Take what it has answered."""
         data = self.transport.value()
         self.transport.clear()
-        return self._decoder.feed(data)
+        return list(self._decoder.feed(data))
 
     def say(self, kind: Kind, body: bytes = b"", **fields: Any) -> None:
         """Say something to it."""
         self.worker.dataReceived(encode(Message(kind, fields, body)))
 
-    def start(self, *arguments: str, listen: tuple[str, ...] = (), **environment: str) -> None:
-        """Let it serve."""
+    def start(
+        self,
+        *arguments: str,
+        listen: tuple[str, ...] = (),
+        behind: bytes = b"",
+        **environment: str,
+    ) -> None:
+        """Let it serve; more may come with the same read."""
         options = Options(environment)
         options.parseOptions(list(arguments))
         # As it arrives, through the pipe.
-        self.say(Kind.START, options=options.for_workers(), listen=listen)
+        fields = {"options": options.for_workers(), "listen": listen}
+        self.worker.dataReceived(encode(Message(Kind.START, fields)) + behind)
 
     @property
     def server(self) -> Any:
@@ -96,11 +103,13 @@ class ConversationTests(WorkerCase):
         self.assertEqual(connection.messages, [b'{"n":1}', b'{"n":2}'])
 
     def test_large_events(self) -> None:
-        """Events of the size that the options allow are taken, from the start on."""
-        self.start(f"--max-event={MAX_BODY + 1}")
+        """Events of the size that the options allow are taken, even in one read with the start."""
+        event = Message(Kind.EVENT, {"group": "jobs-1"}, b"x" * (MAX_BODY + 1))
         self.replies()
-        self.say(Kind.EVENT, b"x" * (MAX_BODY + 1), group="jobs-1")
-        self.assertEqual(self.replies(), [Message(Kind.REPLY, {"connections": 0})])
+        self.start(f"--max-event={MAX_BODY + 1}", behind=encode(event))
+        self.worker.dataReceived(encode(event))
+        taken = Message(Kind.REPLY, {"connections": 0})
+        self.assertEqual(self.replies(), [Message(Kind.REPLY, {"unready": None}), taken, taken])
 
     def test_metrics(self) -> None:
         """All that it counts."""
@@ -119,6 +128,16 @@ class ConversationTests(WorkerCase):
         self.assertIsInstance(self.server.source, AMQPBridge)
         reason = "not connected to the broker yet"
         self.assertEqual(self.replies(), [Message(Kind.REPLY, {"unready": reason})])
+
+    def test_broker_metrics(self) -> None:
+        """Of publishing it shows nothing: the supervisor does that."""
+        self.start(TOWERWS_BROKER="amqp://user:s3cret@broker.example/")
+        self.replies()
+        self.say(Kind.METRICS)
+        (reply,) = self.replies()
+        names = {family.name for family in map(Family.from_json, json.loads(reply.body))}
+        self.assertIn("towerws_broker_connected", names)
+        self.assertNotIn("towerws_broker_blocked", names)
 
     def test_listens(self) -> None:
         """The descriptors are behind the pipes, in the order of the strings."""
@@ -161,6 +180,7 @@ class EndTests(WorkerCase):
         """What it cannot do is logged, and ends it with a status of its own."""
         self.replies()
         self.start(listen=("tcp:x",))
+        self.say(Kind.STATUS)
         self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
         self.assertEqual(self.replies(), [])
         self.assertEqual((self.reactor.stops, self.worker.status), (1, 1))

@@ -21,6 +21,10 @@ DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)
 #: Seconds that a worker must have lived for the delays to begin anew.
 STABLE_AFTER = 30.0
 
+#: Seconds before the end of a worker that got SIGTERM is taken for what it seems. If all processes
+#: get it at once, as systemd does it, that worker may be gone before we have seen our own.
+TERM_GRACE = 0.2
+
 #: Seconds for a worker to end in order. It gives its clients 3, and the broker 2.
 STOP_WITHIN = 8.0
 
@@ -107,7 +111,10 @@ class Keeper:
             self._last_end = f"it ended {await ended}"
         finally:
             self.process = None
-        return self._reactor.seconds() - began, process.cause or "exit"
+        lived = self._reactor.seconds() - began
+        if process.terminated and not self._stopping:
+            await deferLater(self._reactor, TERM_GRACE)
+        return lived, process.cause or "exit"
 
     async def _stop(self, running: Deferred[None]) -> None:
         if self.process is None:

@@ -9,6 +9,7 @@ each message with one reply, in order, so that replies need no numbers.
 
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -74,7 +75,8 @@ class Decoder:
     """Takes messages out of a stream of bytes.
 
     Attributes:
-        max_body: The largest body that is accepted, in bytes.
+        max_body: The largest body that is accepted, in bytes. May be changed at any time, and holds
+            from the next message on.
     """
 
     def __init__(self, max_body: int = MAX_BODY) -> None:
@@ -86,31 +88,31 @@ class Decoder:
         self.max_body = max_body
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> Iterator[Message]:
         """Take in what was read.
 
         Args:
             data: The next bytes of the stream.
 
         Returns:
-            The messages that are complete now.
-
-        Raises:
-            MessageError: There is no message; nothing may be fed after that.
+            The messages that are complete now. Each is looked for when it is asked for, so that
+            one may decide about the limit for the next. Raises `MessageError` where there is no
+            message; nothing may be fed after that.
         """
         self._buffer += data
-        messages = []
+        return self._complete()
+
+    def _complete(self) -> Iterator[Message]:
         while len(self._buffer) >= _LENGTHS.size:
             head, body = _LENGTHS.unpack_from(self._buffer)
             if head > MAX_HEAD or body > self.max_body:
                 raise MessageError(f"a message of {head} and {body} bytes is too large")
             end = _LENGTHS.size + head + body
             if len(self._buffer) < end:
-                break
+                return
             content = bytes(self._buffer[_LENGTHS.size : end])
             del self._buffer[:end]
-            messages.append(_decode(content[:head], content[head:]))
-        return messages
+            yield _decode(content[:head], content[head:])
 
 
 def _decode(head: bytes, body: bytes) -> Message:

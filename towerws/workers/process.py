@@ -1,5 +1,6 @@
 """One worker process, as the supervisor sees it, from its start to its end."""
 
+import signal
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from towerws.amqp.deadline import ReplyDeadline
+from towerws.workers.levels import level_of, split_mark
 from towerws.workers.messages import Decoder, Kind, Message, MessageError, encode
 
 #: Descriptors of a worker: messages come in on the one and go out on the other. Its listening
@@ -64,6 +66,7 @@ class WorkerProcess(ProcessProtocol):
         unready: Why no events reach its clients, None if they do; as of the last heartbeat.
         backlog: Bytes of all that it was sent and has not answered.
         cause: What ended it: ``exit`` or ``signal`` if it was not us; ``silent`` or ``fault``.
+        terminated: Whether it ended as one does that gets SIGTERM.
     """
 
     _log = Logger()
@@ -82,11 +85,13 @@ class WorkerProcess(ProcessProtocol):
         self.unready: str | None = "it starts"
         self.backlog = 0
         self.cause: str | None = None
+        self.terminated = False
         self._launch = launch
         self._reactor = reactor
         self._decoder = Decoder()
         self._deadline = ReplyDeadline(reactor, SILENT_FOR, self._silent)
         self._pending: deque[tuple[int, Deferred[Message]]] = deque()
+        self._quiet_since = 0.0
         self._partial: dict[int, bytes] = {}
         self._conversation: Deferred[None] | None = None
         self._ended: Deferred[str] = Deferred()
@@ -135,6 +140,10 @@ class WorkerProcess(ProcessProtocol):
         self.transport.write(data)
         return self._expect_reply(len(data))
 
+    def silence(self) -> float:
+        """Tell for how many seconds it has owed an answer without giving one, 0 if it owes none."""
+        return float(self._reactor.seconds() - self._quiet_since) if self._pending else 0.0
+
     def finish(self) -> None:
         """Let it end in order: it closes its connections first."""
         self.transport.closeStdin()
@@ -175,6 +184,8 @@ class WorkerProcess(ProcessProtocol):
         ended: Any = reason.value
         kind = "exit" if ended.signal is None else "signal"
         self.cause = self.cause or kind
+        # While it starts it has no say in how it ends.
+        self.terminated = ended.signal == signal.SIGTERM or not (ended.signal or ended.exitCode)
         pending, self._pending = self._pending, deque()
         self._ended.callback(f"with {kind} {ended.signal or ended.exitCode}")
         for _, waiting in pending:
@@ -195,6 +206,8 @@ class WorkerProcess(ProcessProtocol):
 
     def _expect_reply(self, size: int) -> Deferred[Message]:
         waiting: Deferred[Message] = Deferred()
+        if not self._pending:
+            self._quiet_since = self._reactor.seconds()
         self._pending.append((size, waiting))
         self.backlog += size
         self._deadline.expect()
@@ -205,6 +218,7 @@ class WorkerProcess(ProcessProtocol):
             raise MessageError("it says what it was not asked")
         size, waiting = self._pending.popleft()
         self.backlog -= size
+        self._quiet_since = self._reactor.seconds()
         self._deadline.progress(outstanding=bool(self._pending))
         waiting.callback(message)
 
@@ -220,12 +234,15 @@ class WorkerProcess(ProcessProtocol):
         *lines, rest = (self._partial.pop(descriptor, b"") + data).split(b"\n")
         while len(rest) > MAX_LINE:
             lines.append(rest[:MAX_LINE])
-            rest = rest[MAX_LINE:]
+            mark, _ = split_mark(rest)
+            rest = mark + rest[MAX_LINE:]
         if rest:
             self._partial[descriptor] = rest
         for line in lines:
-            self._log.info(
+            mark, text = split_mark(line)
+            self._log.emit(
+                level_of(mark),
                 "worker {number}: {line}",
                 number=self.number,
-                line=line.decode("utf-8", "backslashreplace"),
+                line=text.decode("utf-8", "backslashreplace"),
             )

@@ -12,10 +12,10 @@ from twisted.application.service import MultiService
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 
+from towerws.broker_emitter import BrokerEmitter
 from towerws.core.hub import SourceUnavailable
-from towerws.core.metrics import Family, Metrics, render
+from towerws.core.metrics import Counter, Family, Metrics, render
 from towerws.listening import Listener
-from towerws.workers.broker_emitter import BrokerEmitter
 from towerws.workers.keeper import CAUSES, Keeper
 from towerws.workers.messages import Kind, Message, encode
 from towerws.workers.process import Launch, WorkerEnded, WorkerProcess
@@ -24,6 +24,10 @@ from towerws.workers.sockets import HeldPort
 #: Bytes that one worker may have before it, sent and not yet answered. Above that emits are
 #: refused; a single event, however large, is not.
 MAX_BACKLOG = 1 << 26
+
+#: Seconds that a worker may be silent before an emit no longer waits for its answer; it has the
+#: event in its pipe by then. Half of what `towerws.notify` waits for ours.
+REPLY_WITHIN = 1.0
 
 #: Seconds for a worker to tell its metrics. Prometheus waits 10 by default.
 SCRAPE_WITHIN = 2.0
@@ -75,14 +79,11 @@ class Supervisor(MultiService):
         self._missed = metrics.counter(
             "towerws_worker_scrapes_missed_total", "Metrics that a worker did not tell in time."
         )
-        self._restarts = {
-            cause: metrics.counter(
-                "towerws_worker_restarts_total",
-                "Workers that ended unasked, by cause.",
-                cause=cause,
-            )
-            for cause in CAUSES
-        }
+        self._late = metrics.counter(
+            "towerws_worker_replies_late_total",
+            "Events that a worker was sent and did not answer in time.",
+        )
+        self._restarts = _restart_counters(metrics)
 
     def add_site(self, listener: Listener) -> None:
         """Listen for operators.
@@ -167,12 +168,29 @@ class Supervisor(MultiService):
             # To none if not to all: who publishes may try again.
             if process.backlog and process.backlog + len(data) > MAX_BACKLOG:
                 raise SourceUnavailable(f"Worker {process.number} does not keep up.")
-        replies = await DeferredList(
-            [process.request_encoded(data) for process in processes], consumeErrors=True
+        answers = await gatherResults(
+            Deferred.fromCoroutine(self._deliver(process, data)) for process in processes
         )
         # A worker that ended meanwhile has no connections any more.
-        reached = sum(reply.fields["connections"] for answered, reply in replies if answered)
-        return {"connections": reached}
+        reached = [count for count in answers if count is not None]
+        if not reached:
+            raise SourceUnavailable(
+                "All workers ended before they answered; some clients may have the event."
+            )
+        return {"connections": sum(reached)}
+
+    async def _deliver(self, process: WorkerProcess, data: bytes) -> int | None:
+        """Send an event; tell how many connections it is known to reach, None if there are none."""
+        # A worker that hangs costs its publishers this time once, and not for each event.
+        patience = max(0.0, REPLY_WITHIN - process.silence())
+        try:
+            reply = await process.request_encoded(data).addTimeout(patience, self._reactor)
+        except WorkerEnded:
+            return None
+        except defer.TimeoutError:
+            self._late.add()
+            return 0
+        return int(reply.fields["connections"])
 
     async def _scrape(self, process: WorkerProcess) -> list[Family]:
         if not process.takes_events:
@@ -205,3 +223,12 @@ class Supervisor(MultiService):
 
     def _count_ready(self) -> int:
         return sum(keeper.unready() is None for keeper in self.keepers)
+
+
+def _restart_counters(metrics: Metrics) -> dict[str, Counter]:
+    return {
+        cause: metrics.counter(
+            "towerws_worker_restarts_total", "Workers that ended unasked, by cause.", cause=cause
+        )
+        for cause in CAUSES
+    }

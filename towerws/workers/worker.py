@@ -13,12 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITransport
 from twisted.internet.protocol import Protocol
 from twisted.internet.stdio import StandardIO
-from twisted.logger import FileLogObserver, Logger, eventAsText, globalLogBeginner
+from twisted.logger import FileLogObserver, Logger, globalLogBeginner
 from zope.interface import implementer
 
 from towerws.core.broker_url import BrokerURL
 from towerws.core.metrics import Metrics
 from towerws.tap import Server, make_server
+from towerws.workers.levels import marked_text
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageError, encode
 from towerws.workers.process import FIRST_SOCKET, MESSAGES_IN, MESSAGES_OUT
 from towerws.workers.sockets import AcceptingReactor, accepting_description
@@ -54,6 +55,9 @@ class Worker(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Do what the messages say, and answer each."""
+        if self.status:
+            # It ends; what comes behind a failure would only fail as well.
+            return
         try:
             for message in self._decoder.feed(data):
                 self._obey(message)
@@ -113,6 +117,8 @@ class Worker(Protocol):
                 (AcceptingReactor(self._reactor, descriptor), accepting_description(endpoint))
                 for descriptor, endpoint in enumerate(listen, FIRST_SOCKET)
             ],
+            # With a broker, what is emitted goes from the supervisor to the broker.
+            emits=False,
         )
         server.startService()
         self._server = server
@@ -133,9 +139,7 @@ def main() -> int:
     """
     # A terminal sends it to the supervisor as well, which ends us in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    observer = FileLogObserver(
-        sys.stdout, lambda event: eventAsText(event, includeTimestamp=False) + "\n"
-    )
+    observer = FileLogObserver(sys.stdout, marked_text)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     from twisted.internet import reactor as running
 

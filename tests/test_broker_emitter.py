@@ -1,4 +1,4 @@
-"""`towerws.workers.broker_emitter`: emits that go to the broker."""
+"""`towerws.broker_emitter`: emits that go to the broker."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -6,10 +6,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, FakeConnect
 from towerws.amqp.errors import ConnectFailed
+from towerws.amqp.hosts import Hosts
+from towerws.broker_emitter import CLOSE_WITHIN, BrokerEmitter
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
-from towerws.workers.broker_emitter import CLOSE_WITHIN, BrokerEmitter
 
 
 class BrokerEmitterTests(SynchronousTestCase):
@@ -33,7 +34,7 @@ class BrokerEmitterTests(SynchronousTestCase):
         self.assertEqual(self.connect.attempts, [])
         emitted = self.emit()
         (attempt,) = self.connect.attempts
-        self.assertIn("towerws supervisor", attempt.options["connection_name"])
+        self.assertIn("towerws producer", attempt.options["connection_name"])
         client = FakeClient(self.clock, ())
         attempt.outcome.callback(client)
         self.assertEqual(self.successResultOf(emitted), {"confirmed": True})
@@ -51,6 +52,18 @@ class BrokerEmitterTests(SynchronousTestCase):
             str(failure.value),
             "The broker did not confirm the event: nothing was sent: no connection to one.",
         )
+
+    def test_hosts(self) -> None:
+        """It begins with the host that somebody else has found to work."""
+        url = BrokerURL.parse("amqp://user:s3cret@one,two/")
+        hosts = Hosts(url.hosts)
+        self.emitter = BrokerEmitter(
+            url, "events", Metrics(), self.clock, hosts=hosts, connect=self.connect
+        )
+        self.emitter.startService()
+        hosts.serving = url.hosts[1]
+        self.emit()
+        self.assertEqual(self.connect.attempts[-1].host, url.hosts[1])
 
     def test_stopped(self) -> None:
         """The connection is closed; what comes later is refused."""

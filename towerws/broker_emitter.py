@@ -1,4 +1,4 @@
-"""Publishes what is emitted over HTTP to the broker, once for all workers."""
+"""Publishes what is emitted over HTTP to the broker, on a connection that does nothing else."""
 
 import os
 import socket
@@ -18,12 +18,12 @@ from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
 
-#: Seconds for the broker to take part in the end of the connection.
+#: Seconds for the broker to take part in the end of a connection.
 CLOSE_WITHIN = 2.0
 
 
 class BrokerEmitter(Service):
-    """The supervisor's own connection to the broker, opened when something is emitted."""
+    """A connection to the broker, opened when something is emitted."""
 
     name = "broker emitter"
 
@@ -34,18 +34,20 @@ class BrokerEmitter(Service):
         metrics: Metrics,
         reactor: Any,
         *,
+        hosts: Hosts | None = None,
         connect: Callable[..., Deferred[Client]] = connect,
     ) -> None:
         """Prepare; nothing is connected yet.
 
         Args:
             url: The broker, or several of one cluster.
-            exchange: The topic exchange, which the workers declare.
+            exchange: The topic exchange, which whoever consumes declares.
             metrics: Where the state of the connection is shown.
             reactor: Connects and measures time.
+            hosts: The broker's, if somebody else learns which of them serves.
             connect: For tests; see `towerws.amqp.connect.connect`.
         """
-        self._hosts = Hosts(url.hosts)
+        self._hosts = hosts or Hosts(url.hosts)
         self._connect = partial(connect, url, reactor=reactor)
         self._exchange = exchange
         self._reactor = reactor
@@ -59,10 +61,8 @@ class BrokerEmitter(Service):
     def startService(self) -> None:
         """Be ready to connect."""
         super().startService()
-        # Not before the service starts: until then, twistd may fork.
-        name = f"towerws supervisor {socket.gethostname()}:{os.getpid()}"
         self._producer = Producer(
-            partial(self._connect, connection_name=name),
+            partial(self._connect, connection_name=connection_name("producer")),
             self._hosts.serving_first,
             self._exchange,
             self._reactor,
@@ -98,3 +98,17 @@ class BrokerEmitter(Service):
         except AMQPError as error:
             raise SourceUnavailable(f"The broker did not confirm the event: {error}.") from error
         return {"confirmed": True}
+
+
+def connection_name(role: str) -> str:
+    """Name a connection for whoever lists those of the broker.
+
+    Not to be called before a service starts: until then, twistd may fork.
+
+    Args:
+        role: What the connection is for.
+
+    Returns:
+        The name, with this machine and process in it.
+    """
+    return f"towerws {role} {socket.gethostname()}:{os.getpid()}"
