@@ -50,7 +50,7 @@ _NOT_IN_CORE = (
 
 _SHELLS = (
     "towerws.admission towerws.adopting towerws.amqp towerws.amqp_bridge towerws.auth "
-    "towerws.compression "
+    "towerws.broker_emitter towerws.compression "
     "towerws.connection towerws.eager towerws.embedded towerws.factory towerws.handshake "
     "towerws.identity towerws.intake towerws.lean towerws.listening towerws.notify "
     "towerws.operations towerws.quiet towerws.timeouts towerws.turns towerws.websocket"
@@ -67,8 +67,11 @@ MAP: Mapping[str, Place] = {
     "towerws.admission": _place(third_party="twisted"),
     "towerws.adopting": _place(third_party="twisted"),
     "towerws.amqp": _place("towerws towerws.amqp towerws.core", f"twisted txamqp zope {_TLS}"),
-    "towerws.amqp_bridge": _place("towerws.amqp towerws.core towerws.intake", "twisted zope"),
+    "towerws.amqp_bridge": _place(
+        "towerws.amqp towerws.broker_emitter towerws.core towerws.intake", "twisted zope"
+    ),
     "towerws.auth": _place("towerws.auth towerws.core", "autobahn twisted zope"),
+    "towerws.broker_emitter": _place("towerws.amqp towerws.core", "twisted"),
     "towerws.compression": _place("towerws.core", "autobahn"),
     "towerws.connection": _place("towerws.core", "twisted zope"),
     "towerws.eager": _place(third_party="twisted"),
@@ -94,7 +97,8 @@ MAP: Mapping[str, Place] = {
         "autobahn twisted zope",
     ),
     "towerws.workers": _place(
-        "towerws.adopting towerws.amqp towerws.core towerws.listening towerws.workers",
+        "towerws.adopting towerws.amqp towerws.broker_emitter towerws.core towerws.listening "
+        "towerws.workers",
         "twisted zope",
     ),
     # composition: the only places where everything meets
