@@ -205,7 +205,8 @@ def _sum_up(
     rival: Rival, subscribers: Subscribers, ledger: Ledger, work: Work, costs: _Costs
 ) -> Run:
     if not ledger.received:
-        raise RuntimeError(f"nothing arrived; {subscribers.ended[:1]}")
+        ends = f"; {subscribers.ended[0]}" if subscribers.ended else ""
+        raise RuntimeError(f"nothing arrived{ends}")
     per_delivery = 1000 * ledger.received
     latencies, delays = sorted(ledger.latencies), sorted(ledger.delays)
     remarks = []

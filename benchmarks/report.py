@@ -75,7 +75,7 @@ def _cpu(entries: Sequence[Entry]) -> str:
             _ratio(entry, entries),
             f"**{sums(entry, BURSTS)}**" if entry.runs.get(BURSTS.key) else "-",
             _lost(entry),
-            str(len(entry.runs.get(PACED.key, ()))),
+            str(max(map(len, entry.runs.values()), default=0)),
         ]
         for entry in entries
     ]
