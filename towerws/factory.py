@@ -87,7 +87,7 @@ class ClientFactory(WebSocketServerFactory):
             authenticator: Finds out who connects.
             settings: How the listener behaves.
             metrics: Where things are counted.
-            clock: The reactor. One timer of Autobahn's, for dropped connections, uses the global one.
+            clock: The reactor. Autobahn's timer for dropped connections uses the global one.
         """
         # No "Server" header: who asks for it is looking for a version with a known hole.
         super().__init__(server="", reactor=clock)
