@@ -124,7 +124,7 @@ class EagerServerTests(SynchronousTestCase):
 
     def test_start_tls(self) -> None:
         """A change to TLS is refused, since what is written would go out as it is."""
-        self.assertRaises(NotImplementedError, self.transport.startTLS, object())
+        self.assertRaises(RuntimeError, self.transport.startTLS, object())
 
     def test_lost(self) -> None:
         """After the connection is gone nothing is written, and nothing is raised."""

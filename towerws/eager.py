@@ -35,9 +35,9 @@ class _EagerWrite(tcp.Server):
         """Refuse: what `write` sends would not be encrypted. TLS goes on top, see below.
 
         Raises:
-            NotImplementedError: Always.
+            RuntimeError: Always.
         """
-        raise NotImplementedError("an eager transport does not change to TLS")
+        raise RuntimeError("an eager transport does not change to TLS")
 
     def write(self, data: bytes) -> None:
         """Write, now as far as the kernel takes it, and the rest in order when it takes more.
