@@ -35,8 +35,11 @@ demo: $(VENV)/installed ## server, listener and a recorded job in one go; ends b
 
 # --- to test it -----------------------------------------------------------------------------
 
+# Twisted's lock files are not safe when several trials find the same stale one.
 test: $(VENV)/installed-test rabbitmq ## run every test, under coverage, in several trials at once
 	@rm -f .coverage .coverage.*
+	@for lock in _trial_temp*.lock; do \
+		[ ! -L "$$lock" ] || kill -0 "$$(readlink "$$lock")" 2>/dev/null || rm -f "$$lock"; done
 	@$(BIN)/python -m tools.trials $(PYTHON_B) -m coverage run $(TRIAL)
 
 unit: $(VENV)/installed-test ## run the tests that need no broker and no server

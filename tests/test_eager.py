@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_DONE
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -105,6 +105,18 @@ class EagerServerTests(SynchronousTestCase):
         self.transport.write(b"x" * 10_000_000)
         self.assertEqual(calls, ["pause"])
         self.assertIn(self.transport, self.reactor.writers)
+
+    def test_backpressure_from_the_first_byte(self) -> None:
+        """Also when little is left: what comes next, a large event perhaps, is not to be copied."""
+        producer = StringTransport()  # has the methods of a producer, and tells what was called
+        self.transport.registerProducer(producer, True)
+        while not self.transport.dataBuffer:
+            self.assertEqual(producer.producerState, "producing")
+            self.transport.write(b"x" * 1000)
+        self.assertEqual(producer.producerState, "paused")
+        self._read()
+        self.assertIsNone(self.transport.doWrite())
+        self.assertEqual(producer.producerState, "producing")
 
     def test_peer_is_gone(self) -> None:
         """A broken connection is found by the reactor, not by who writes."""

@@ -33,6 +33,9 @@ from tools.ci_summary import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: What ends a run, and with it the trials.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 #: The package of the tests that start processes.
 INTEGRATION = "tests.integration"
 
@@ -217,7 +220,9 @@ def run(command: Sequence[str], shares: Mapping[str, Sequence[str]], stream: Bin
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
-    """End as after Ctrl-C, so that the trials do."""
+    """End as after Ctrl-C, so that the trials do; a second signal is not to interrupt that."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
@@ -231,7 +236,7 @@ def main(command: Sequence[str]) -> int:
         The exit status: 0 when something passed and nothing failed, 1 otherwise, 128 more than the
         number of the signal when one ended the run.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, _terminate)
     total = run(command, share_out(find_modules()), sys.stdout.buffer)
     print()

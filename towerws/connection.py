@@ -19,8 +19,8 @@ from towerws.core.wire import CloseCode
 if TYPE_CHECKING:
     from towerws.core.session import Session
 
-#: Bytes that are given to a transport at once when it has drained. Twisted's pause their producer
-#: above this number, so that a reader which catches up has no more than twice of it there.
+#: Bytes that are given to a transport at once when it has drained: frames up to this are joined to
+#: a copy that is this reader's own and counts for no budget.
 PIECE = 1 << 16
 
 #: First byte of a Pong frame (RFC 6455, section 5.2).

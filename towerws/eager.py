@@ -31,6 +31,11 @@ class _EagerWrite(tcp.Server):
         self.streamingProducer = False
         self.dataBuffer = b""
 
+    def _isSendBufferFull(self) -> bool:  # noqa: N802  # Twisted's name
+        # As soon as anything stays, producers are to wait: Twisted would copy a large event to put
+        # it behind the last bytes of a small one, for each reader that is a little behind.
+        return bool(self.dataBuffer or self._tempDataLen)
+
     def startTLS(self, *_: object) -> None:  # noqa: N802  # Twisted's name
         """Refuse: what `write` sends would not be encrypted. TLS goes on top, see below.
 

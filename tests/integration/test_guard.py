@@ -17,9 +17,13 @@ from pathlib import Path
 from tests.integration.guard import Guard
 guard = Guard(Path(sys.argv[1]))
 alone = subprocess.Popen(["sleep", "60"])
-group = subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True)
+group = subprocess.Popen(
+    ["sh", "-c", "sleep 60 & echo $!; wait"],
+    start_new_session=True, stdout=subprocess.PIPE, text=True,
+)
+member = group.stdout.readline().strip()
 guard.note(alone.pid, -group.pid)
-print(guard.pid, alone.pid, group.pid, flush=True)
+print(guard.pid, alone.pid, group.pid, member, flush=True)
 time.sleep(60)
 """
 

@@ -1,8 +1,8 @@
 """What one connection has not taken yet, within a budget.
 
 Fan-out has no backpressure: the slowest of a thousand readers must not slow the others, so a reader
-that falls behind is buffered up to its budget and then cut. The transport buffers first (Twisted
-pauses its producer above 64 KiB); what comes while it is paused waits here.
+that falls behind is buffered up to its budget and then cut. What the kernel does not take of one
+write stays with the transport, which is paused then; what comes meanwhile waits here.
 """
 
 #: Default budget of one connection, in bytes. A job event is some hundred bytes: this is a
