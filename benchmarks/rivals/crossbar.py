@@ -9,6 +9,7 @@ from benchmarks.environment import PYTHON, require_packages
 from benchmarks.measure import SERVER_CORE, on_core
 from benchmarks.publishers import WAMPPublisher, wamp_session
 from benchmarks.rivals import WORKS, Publisher, Step
+from benchmarks.rivals.one_child import OneChild
 from tests.integration.loopback import free_ports, listens
 
 _PATH = "/ws"
@@ -34,7 +35,7 @@ def _configuration(port: int) -> str:
     return json.dumps({"version": 2, "workers": [router]})
 
 
-class Crossbar:
+class Crossbar(OneChild):
     """A node with one router worker, which does all; the node's controller idles."""
 
     name = "Crossbar (1 router worker, WAMP JSON)"
@@ -42,21 +43,12 @@ class Crossbar:
     way_in = "WAMP; a burst is one write"
     pace = 20
     idle_connections = 5_000
-    broker_counts = False
     works: Collection[str] = WORKS
-    broker: Sequence[int] = ()
 
     def __init__(self) -> None:
         """Choose a port."""
+        super().__init__()
         (self.port,) = free_ports(1)
-        self.version = ""
-        self._child: Child | None = None
-
-    @property
-    def server(self) -> Sequence[int]:
-        """The controller, and by it the worker."""
-        assert self._child is not None
-        return [self._child.pid]
 
     def start(self) -> None:
         """Start the node."""
@@ -72,12 +64,6 @@ class Crossbar:
                 ],
                 ready=lambda: listens(self.port),
             )
-
-    def stop(self) -> None:
-        """End the node."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
 
     def steps(self, group: int, *, compressed: bool = False) -> Sequence[Step]:
         """Join the realm and subscribe."""

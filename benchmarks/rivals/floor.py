@@ -10,18 +10,17 @@ from benchmarks.child import Child
 from benchmarks.measure import SERVER_CORE, on_core
 from benchmarks.publishers import FloorPublisher
 from benchmarks.rivals import WORKS, Publisher, Step, Unavailable
+from benchmarks.rivals.one_child import OneChild
 from tests.integration.loopback import free_ports, listens
 
 _SOURCE = Path(__file__).with_name("floor.c")
 
 
-class Floor:
+class Floor(OneChild):
     """`floor.c`, compiled when it starts."""
 
     pace = 20
     idle_connections = 10_000
-    broker_counts = False
-    broker: Sequence[int] = ()
 
     def __init__(self, *, coalesce: bool = False) -> None:
         """Choose ports.
@@ -29,6 +28,7 @@ class Floor:
         Args:
             coalesce: Send the events of one read in one write.
         """
+        super().__init__()
         self.name = "C floor, one write per read" if coalesce else "C floor, one send per event"
         self.key = "floor-coalesced" if coalesce else "floor"
         self.way_in = "TCP; a burst is one write"
@@ -36,14 +36,6 @@ class Floor:
         # A single event is the same work for both.
         self.works: Collection[str] = ("bursts",) if coalesce else WORKS
         self._arguments = ["coalesce"] if coalesce else []
-        self._child: Child | None = None
-        self.version = ""
-
-    @property
-    def server(self) -> Sequence[int]:
-        """The program."""
-        assert self._child is not None
-        return [self._child.pid]
 
     def start(self) -> None:
         """Compile it, and run it."""
@@ -62,12 +54,6 @@ class Floor:
                 [str(program), str(self.port), str(self._event_port), *self._arguments],
                 ready=lambda: listens(self.port),
             )
-
-    def stop(self) -> None:
-        """End it."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
 
     def steps(self, group: int, *, compressed: bool = False) -> Sequence[Step]:
         """Subscribe by the path."""

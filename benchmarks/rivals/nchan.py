@@ -12,6 +12,7 @@ from benchmarks.child import Child
 from benchmarks.measure import SERVER_CORE, on_core
 from benchmarks.publishers import HTTPPublisher
 from benchmarks.rivals import WORKS, Publisher, Step, Unavailable
+from benchmarks.rivals.one_child import OneChild
 from tests.integration.loopback import free_ports, listens
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
@@ -52,7 +53,7 @@ http {{
 """
 
 
-class Nchan:
+class Nchan(OneChild):
     """nginx with one worker."""
 
     name = "nchan (nginx, 1 worker)"
@@ -60,21 +61,12 @@ class Nchan:
     way_in = "HTTP POST; a burst is pipelined"
     pace = 20
     idle_connections = 10_000
-    broker_counts = False
     works: Collection[str] = WORKS
-    broker: Sequence[int] = ()
 
     def __init__(self) -> None:
         """Choose a port."""
+        super().__init__()
         (self.port,) = free_ports(1)
-        self.version = ""
-        self._child: Child | None = None
-
-    @property
-    def server(self) -> Sequence[int]:
-        """Nginx' master, and by it the worker."""
-        assert self._child is not None
-        return [self._child.pid]
 
     def start(self) -> None:
         """Start nginx."""
@@ -99,12 +91,6 @@ class Nchan:
                 [nginx, "-e", f"{directory}/error.log", "-c", str(configuration)],
                 ready=lambda: listens(self.port),
             )
-
-    def stop(self) -> None:
-        """End nginx."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
 
     def steps(self, group: int, *, compressed: bool = False) -> Sequence[Step]:
         """Subscribe by the path."""

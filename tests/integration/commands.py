@@ -91,3 +91,25 @@ class Command:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_PATIENCE)
         self._guard.end()
+
+
+def run_command(*arguments: str, text: str = "") -> tuple[int, str, str]:
+    """Run a command to its end, for a minute at most.
+
+    Args:
+        *arguments: What comes after ``towerws``.
+        text: Its standard input.
+
+    Returns:
+        Its status, standard output and standard error.
+    """
+    done = subprocess.run(
+        [*TOWERWS, *arguments],
+        input=text,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr

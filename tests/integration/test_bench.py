@@ -4,14 +4,13 @@ import json
 import os
 import re
 import signal
-import subprocess
 from typing import Any
 
 from tests.integration.case import ServerCase
-from tests.integration.commands import TOWERWS, Command
+from tests.integration.commands import Command, run_command
 from tests.integration.loopback import wait_until
 from tests.integration.rabbitmq import shared_node
-from tests.integration.server import ServerProcess, clean_environment, shared_server
+from tests.integration.server import ServerProcess, shared_server
 
 
 class BenchTests(ServerCase):
@@ -20,15 +19,7 @@ class BenchTests(ServerCase):
     def bench(self, server: ServerProcess, *options: str) -> tuple[int, str, str]:
         """Run a load test; give status, standard output and standard error."""
         urls = ("--url", server.operations_url, "--ws-url", server.websocket_url)
-        done = subprocess.run(
-            [*TOWERWS, "bench", *urls, "--warm-up", "0", *options],
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        return run_command("bench", *urls, "--warm-up", "0", *options)
 
     def document(self, server: ServerProcess, *options: str) -> tuple[int, dict[str, Any]]:
         """Run a load test; give status and figures."""

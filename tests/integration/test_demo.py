@@ -13,7 +13,7 @@ from twisted.trial.unittest import SkipTest
 
 from tests.integration.case import ServerCase
 from tests.integration.certificates import make_server_certificate
-from tests.integration.commands import TOWERWS, Command
+from tests.integration.commands import TOWERWS, Command, run_command
 from tests.integration.loopback import free_ports, listens
 from tests.integration.server import ServerProcess, clean_environment, shared_server
 from towerws.cli.demo import DEFAULT_PORTS
@@ -36,26 +36,13 @@ class CommandCase(ServerCase):
         command.wait_for("towerws: listening to")
         return command
 
-    def run_command(self, *arguments: str, text: str = "") -> tuple[int, str, str]:
-        """Run a command to its end; give status, standard output and standard error."""
-        done = subprocess.run(
-            [*TOWERWS, *arguments],
-            input=text,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
 
 class DemoTests(CommandCase):
     """`towerws demo`."""
 
     def test_demo(self) -> None:
         """Every event arrives in order, the status is 0, and nothing keeps running."""
-        status, stdout, stderr = self.run_command("demo", "--speed", "20")
+        status, stdout, stderr = run_command("demo", "--speed", "20")
         lines = stdout.splitlines()
         count = len(shipped())
         self.assertEqual((status, stderr), (0, ""))
@@ -73,7 +60,7 @@ class DemoTests(CommandCase):
             raise SkipTest(f"a port of {DEFAULT_PORTS} is in use")
         demo = self.command("demo", "--forever", "--speed", "20")
         demo.wait_for("Ctrl-C ends it.")
-        status, stdout, _ = self.run_command(
+        status, stdout, _ = run_command(
             "listen", "jobs-status_changed", "job_events-42", "--count", "5", "--for", "20"
         )
         self.assertEqual(status, 0)
@@ -88,7 +75,7 @@ class DemoTests(CommandCase):
         with contextlib.ExitStack() as stack:
             if is_free(DEFAULT_PORTS[0]):
                 stack.enter_context(socket.create_server(("127.0.0.1", DEFAULT_PORTS[0])))
-            status, stdout, stderr = self.run_command("demo", "--forever")
+            status, stdout, stderr = run_command("demo", "--forever")
         self.assertEqual((status, stdout), (1, ""))
         self.assertEqual(stderr, "towerws demo: port 8051 is in use; does a server run already?\n")
 
@@ -103,7 +90,7 @@ class ListenTests(CommandCase):
     def emit(self, group: str, payload: str, text: str = "") -> None:
         """Publish with the command."""
         url = self.server.operations_url
-        done = self.run_command("emit", group, payload, "--url", url, text=text)
+        done = run_command("emit", group, payload, "--url", url, text=text)
         self.assertEqual(done, (0, "", ""))
 
     def test_events(self) -> None:
@@ -124,7 +111,7 @@ class ListenTests(CommandCase):
         ]
         recording = "".join(json.dumps(event) + "\n" for event in events)
         listening = self.listen(self.server.websocket_url, "demo-replay", "--count", "4")
-        status, stdout, stderr = self.run_command(
+        status, stdout, stderr = run_command(
             "replay", "-", "--url", self.server.operations_url, text=recording
         )
         self.assertEqual((status, stderr), (0, ""))
@@ -140,7 +127,7 @@ class ListenTests(CommandCase):
             ("demo-a", f"http://127.0.0.1:{port}"),
             ("$control", self.server.operations_url),
         ):
-            status, stdout, stderr = self.run_command("emit", group, "{}", "--url", url)
+            status, stdout, stderr = run_command("emit", group, "{}", "--url", url)
             self.assertEqual((status, stdout), (1, ""))
             self.assertRegex(stderr, r"\Atowerws emit: .+\n\Z")
 
@@ -176,7 +163,7 @@ class ListenTests(CommandCase):
     def test_time_over(self) -> None:
         """Events that do not come in time make the status 1."""
         url = self.server.websocket_url
-        status, stdout, _ = self.run_command(
+        status, stdout, _ = run_command(
             "listen", "demo-silence", "--url", url, "--count", "1", "--for", "0.5"
         )
         self.assertEqual((status, stdout), (1, ""))
@@ -184,7 +171,7 @@ class ListenTests(CommandCase):
     def test_wrong_path(self) -> None:
         """A URL without a websocket behind it is not tried again."""
         url = self.server.websocket_url + "nowhere"
-        status, _, stderr = self.run_command("listen", "demo-a", "--url", url)
+        status, _, stderr = run_command("listen", "demo-a", "--url", url)
         self.assertEqual(status, 1)
         self.assertIn("towerws listen: the server refuses the handshake: HTTP 404", stderr)
 
