@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Collection, Hashable, Sequence
 
+from twisted.internet import task
+from twisted.internet.interfaces import IDelayedCall
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
@@ -200,43 +202,85 @@ class FakeSource:
         self.interests.lose()
 
 
+class FakeClock:
+    """A `towerws.core.deadlines.Clock` that stands still unless a test moves it."""
+
+    def __init__(self) -> None:
+        self._clock = task.Clock()
+
+    def seconds(self) -> float:
+        """Tell the time."""
+        return self._clock.seconds()
+
+    def call_later(self, delay: float, call: Callable[[], object]) -> IDelayedCall:
+        """Make a call when the time has come."""
+        return self._clock.callLater(delay, call)
+
+    def advance(self, seconds: float) -> None:
+        """Move it on."""
+        self._clock.advance(seconds)
+
+    @property
+    def timers(self) -> list[float]:
+        """The times of all calls that are still to be made."""
+        return sorted(call.getTime() for call in self._clock.getDelayedCalls())
+
+
 class FakeIdentity:
-    """A `towerws.core.session.Identity` whose access checks are answered when a test says so.
+    """A `towerws.core.identity.Identity` whose questions are answered when a test says so.
 
     Attributes:
         user: The user's id.
         csrf_token: What frames have to carry, None for nothing.
-        denied: Names of the groups that `answer` refuses.
+        denied: Names of the groups that `answer` refuses; None for what cannot be found out.
+        expires: When it does.
+        is_valid: What a renewal is answered with.
         is_prompt: Whether each check is answered at once.
-        asked: The names of each check so far.
+        asked: The names of each check so far, and "renew" for each renewal.
     """
 
     def __init__(
         self,
         user: int | str | None = 7,
         csrf_token: str | None = None,
-        denied: Collection[str] = (),
+        denied: Collection[str] | None = (),
         *,
+        expires: float | None = None,
         is_prompt: bool = True,
     ) -> None:
         self.user = user
         self.csrf_token = csrf_token
         self.denied = denied
+        self.expires = expires
+        self.is_valid = True
         self.is_prompt = is_prompt
-        self.asked: list[list[str]] = []
+        self.asked: list[object] = []
         self._open: list[Callable[[], None]] = []
 
     def check_access(
-        self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]
+        self, groups: Sequence[Group], answer: Callable[[Collection[Group] | None], None]
     ) -> None:
         """Answer now, or keep the question for `answer`."""
         self.asked.append([group.name for group in groups])
-        self._open.append(lambda: answer({each for each in groups if each.name in self.denied}))
+        self._keep(lambda: answer(self._refused(groups)))
+
+    def renew(self, answer: Callable[[bool], None]) -> None:
+        """Answer now, or keep the question for `answer`."""
+        self.asked.append("renew")
+        self._keep(lambda: answer(self.is_valid))
+
+    def _keep(self, question: Callable[[], None]) -> None:
+        self._open.append(question)
         if self.is_prompt:
             self.answer()
 
+    def _refused(self, groups: Sequence[Group]) -> Collection[Group] | None:
+        if self.denied is None:
+            return None
+        return {each for each in groups if each.name in self.denied}
+
     def answer(self) -> None:
-        """Answer the oldest check that is open."""
+        """Answer the oldest question that is open."""
         self._open.pop(0)()
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fakes import FakeClient, FakeIdentity, FakeSource
+from tests.fakes import FakeClient, FakeClock, FakeIdentity, FakeSource
 from towerws.core.event import Event
 from towerws.core.hub import Hub
+from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
-from towerws.core.session import Limits, Session, SessionCounters
+from towerws.core.session import Session
 
 DENIED = {"error": "access denied to channel"}
 NOT_JSON = {"error": "the frame is not JSON"}
@@ -35,12 +36,12 @@ class SessionTestCase(SynchronousTestCase):
         self.source = FakeSource(is_prompt=True)
         self.hub = Hub(self.metrics)
         self.hub.attach(self.source)
-        self.counters = SessionCounters(self.metrics)
-        self.now = 0.0
-
-    def seconds(self) -> float:
-        """Tell the time."""
-        return self.now
+        self.clock = FakeClock()
+        self.reports: list[tuple[str, str, int]] = []
+        excesses = Excesses(
+            self.metrics, self.clock.seconds, lambda *report: self.reports.append(report)
+        )
+        self.counters = SessionCounters(self.metrics, excesses)
 
     def connect(
         self,
@@ -50,9 +51,10 @@ class SessionTestCase(SynchronousTestCase):
     ) -> FakeClient:
         """Connect a client and take its greeting away."""
         client = FakeClient()
-        limits = limits or Limits()
+        # No timers where a test is not about them.
+        limits = limits or Limits(subscribe_within=0)
         client.session = Session(
-            client, identity, self.hub, limits, self.counters, seconds=self.seconds
+            client, identity, self.hub, limits, self.counters, clock=self.clock
         )
         client.session.start()
         if identity is not None:

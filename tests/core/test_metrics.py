@@ -62,6 +62,16 @@ plain_total 0
         metrics.gauge("depth", "Bytes.", lambda: 2)
         self.assertEqual(metrics.render(), "# HELP depth Bytes.\n# TYPE depth gauge\ndepth 2\n")
 
+    def test_gauge_with_labels(self) -> None:
+        """A gauge may be several series."""
+        metrics = Metrics()
+        metrics.gauge("depth", "Bytes.", lambda: 1, pool="p1")
+        metrics.gauge("depth", "Bytes.", lambda: 2, pool="p2")
+        self.assertEqual(
+            metrics.render(),
+            '# HELP depth Bytes.\n# TYPE depth gauge\ndepth{pool="p1"} 1\ndepth{pool="p2"} 2\n',
+        )
+
 
 class FamilyTests(SynchronousTestCase):
     """What several processes have counted becomes one page."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import PROPERTY
-from towerws.core.origin import ANY, is_allowed, normalize
+from towerws.core.origin import ANY, is_named, is_own, normalize
 
 _ODD = st.text(st.sampled_from("htps:/[].@?#*%0189aZé\t \\") | st.characters(), max_size=20)
 
@@ -59,8 +59,8 @@ class NormalizeTests(SynchronousTestCase):
             )
 
 
-class IsAllowedTests(SynchronousTestCase):
-    """`is_allowed` decides on one handshake."""
+class OwnTests(SynchronousTestCase):
+    """`is_own` compares a page with what it connects to."""
 
     def test_own_host(self) -> None:
         """A page of the host that it connects to is let in, default ports named or not."""
@@ -73,7 +73,7 @@ class IsAllowedTests(SynchronousTestCase):
             ("http://localhost:8051", "localhost:8051"),
             ("https://[::1]:8443", "[::1]:8443"),
         ):
-            self.assertTrue(is_allowed(origin, host, ()), (origin, host))
+            self.assertTrue(is_own(origin, host), (origin, host))
 
     def test_other_hosts(self) -> None:
         """Pages of other hosts and ports are not."""
@@ -89,12 +89,37 @@ class IsAllowedTests(SynchronousTestCase):
             ("https://evil.example", ""),
             ("https://evil.example", "[evil"),
         ):
-            self.assertFalse(is_allowed(origin, host, ()), (origin, host))
+            self.assertFalse(is_own(origin, host), (origin, host))
+
+    def test_schemes(self) -> None:
+        """Where the scheme is known, a page of the other one is not its own."""
+        for origin, scheme, expected in (
+            ("https://awx.example.org", "https", True),
+            ("http://awx.example.org", "https", False),
+            ("https://awx.example.org", "http", False),
+            ("http://awx.example.org", None, True),
+        ):
+            self.assertEqual(is_own(origin, "awx.example.org", scheme), expected)
+        self.assertFalse(is_own("http://awx.example.org:443", "awx.example.org:443", "https"))
 
     def test_no_origins(self) -> None:
         """What browsers send for pages without an origin, and what is none, is not let in."""
         for origin in ("null", "", "awx.example.org", "file://", "https://[", ANY):
-            self.assertFalse(is_allowed(origin, "awx.example.org", ()), origin)
+            self.assertFalse(is_own(origin, "awx.example.org"), origin)
+            self.assertFalse(is_named(origin, ()), origin)
+
+    @given(_ODD, _ODD)
+    @PROPERTY
+    def test_any_headers(self, origin: str, host: str) -> None:
+        """No header raises, and none passes for a host that it does not name."""
+        self.assertFalse(is_own("https://evil.example", host))
+        self.assertFalse(is_named(origin, ["https://ui.example"]))
+        if is_own(origin, host):
+            self.assertEqual(normalize(f"{origin.partition(':')[0]}://{host}"), normalize(origin))
+
+
+class NamedTests(SynchronousTestCase):
+    """`is_named` knows the operator's list."""
 
     def test_named(self) -> None:
         """Other origins are let in if they are named, in any spelling."""
@@ -105,19 +130,11 @@ class IsAllowedTests(SynchronousTestCase):
             "https://[2001:DB8::1]:8443",
             "null",
         ):
-            self.assertTrue(is_allowed(origin, "awx.example.org", allowed), origin)
+            self.assertTrue(is_named(origin, allowed), origin)
         for origin in ("http://portal.example.org", "https://portal.example.org:8443", "nul"):
-            self.assertFalse(is_allowed(origin, "awx.example.org", allowed), origin)
+            self.assertFalse(is_named(origin, allowed), origin)
 
     def test_any(self) -> None:
         """With ``*`` everything is, even what is no origin."""
         for origin in ("https://evil.example", "null", "", "["):
-            self.assertTrue(is_allowed(origin, "awx.example.org", {ANY}), origin)
-
-    @given(_ODD, _ODD)
-    @PROPERTY
-    def test_any_headers(self, origin: str, host: str) -> None:
-        """No header raises, and none passes for a host that it does not name."""
-        self.assertFalse(is_allowed("https://evil.example", host, ()))
-        if is_allowed(origin, host, ()):
-            self.assertEqual(normalize(f"{origin.partition(':')[0]}://{host}"), normalize(origin))
+            self.assertTrue(is_named(origin, {ANY}), origin)

@@ -7,7 +7,8 @@ from tests.core.session_case import SessionTestCase, result
 from tests.fakes import FakeClient, FakeIdentity
 from tests.properties import PROPERTY
 from towerws.core import wire
-from towerws.core.session import Limits, Session
+from towerws.core.limits import Limits
+from towerws.core.session import Session
 
 
 class StartTests(SessionTestCase):
@@ -18,7 +19,7 @@ class StartTests(SessionTestCase):
         for user in (7, "alice", None):
             client = FakeClient()
             session = Session(
-                client, FakeIdentity(user), self.hub, Limits(), self.counters, seconds=self.seconds
+                client, FakeIdentity(user), self.hub, Limits(), self.counters, clock=self.clock
             )
             self.assertEqual(client.frames, [])
             session.start()

@@ -9,7 +9,7 @@ from tests.core.session_case import DENIED, NOT_JSON, SessionTestCase, result
 from tests.fakes import FakeIdentity
 from tests.properties import PROPERTY
 from towerws.core import wire
-from towerws.core.session import Limits
+from towerws.core.limits import Limits
 
 
 class OrderTests(SessionTestCase):
@@ -220,7 +220,7 @@ class LimitTests(SessionTestCase):
         client.take_frames()
         self.receive(client, b"{}")
         self.assertEqual(client.take_frames(), [{"error": "more than 2 frames a second"}])
-        self.now += 0.5
+        self.clock.advance(0.5)
         self.receive(client, b"{}")
         self.assertEqual(client.take_frames(), [])
         for _ in range(2):

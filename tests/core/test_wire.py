@@ -192,5 +192,6 @@ class CloseCodeTests(SynchronousTestCase):
                 "INTERNAL_ERROR": 1011,
                 "SERVICE_RESTART": 1012,
                 "TRY_AGAIN_LATER": 1013,
+                "EXPIRED": 4401,
             },
         )

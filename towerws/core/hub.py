@@ -166,6 +166,17 @@ class Hub:
         self._attached.forget(connection)
         self._change(connection, ())
 
+    def groups_of(self, connection: Connection) -> frozenset[str]:
+        """Give the names of the groups that a connection is in.
+
+        Args:
+            connection: Whoever listens.
+
+        Returns:
+            The set that it was last given.
+        """
+        return self._subscriptions.groups_of(connection)
+
     def gap(self) -> None:
         """Take note that events may have been missed: the source was interrupted."""
         self._gaps.add()

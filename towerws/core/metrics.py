@@ -107,15 +107,16 @@ class Metrics:
             self._named(name, "counter", description).read[pairs] = lambda: counter.value
         return counter
 
-    def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
+    def gauge(self, name: str, description: str, read: Callable[[], float], **labels: str) -> None:
         """Register a number that goes up and down.
 
         Args:
             name: The metric's name, such as ``towerws_connections``.
             description: One line on what is measured, with its unit.
             read: Called at each collection for the present value.
+            **labels: As with `counter`.
         """
-        self._named(name, "gauge", description).read[()] = read
+        self._named(name, "gauge", description).read[tuple(sorted(labels.items()))] = read
 
     def collect(self) -> list[Family]:
         """Read all metrics.

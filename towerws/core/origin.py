@@ -37,29 +37,34 @@ def normalize(origin: str) -> str:
     return f"{scheme}://{shown_host}{shown_port}"
 
 
-def is_allowed(origin: str, host: str, allowed: Collection[str]) -> bool:
-    """Decide on one handshake.
+def is_named(origin: str, allowed: Collection[str]) -> bool:
+    """Tell whether the operator has allowed an origin.
+
+    Args:
+        origin: The value of the ``Origin`` header.
+        allowed: Origins from `normalize`.
+    """
+    if not allowed:
+        return False
+    if ANY in allowed or origin in allowed:
+        return True
+    return _split(origin) is not None and normalize(origin) in allowed
+
+
+def is_own(origin: str, host: str, scheme: str | None = None) -> bool:
+    """Tell whether a page was served from the host that it connects to.
 
     Args:
         origin: The value of the ``Origin`` header.
         host: The value of the ``Host`` header.
-        allowed: Origins from `normalize` that are allowed beside the server's own.
-
-    Returns:
-        True if the page was served from the host that it connects to, or is named in ``allowed``.
+        scheme: By which pages of that host are served, ``http`` or ``https``; None if that is not
+            known, because a proxy in front may end TLS.
     """
-    if ANY in allowed or origin in allowed:
-        return True
     parts = _split(origin)
-    if parts is None:
+    if parts is None or scheme not in (None, parts[0]):
         return False
-    scheme, name, port = parts
-    if normalize(origin) in allowed:
-        return True
-    # The scheme in front of a proxy that ends TLS is not known here, so a Host without a port
-    # stands for the default port of the page's own scheme.
-    own = _split(f"{scheme}://{host}")
-    return own is not None and own[1:] == (name, port)
+    # A Host without a port stands for the default port of the page's own scheme.
+    return _split(f"{parts[0]}://{host}") == parts
 
 
 def _split(origin: str) -> tuple[str, str, int | None] | None:

@@ -2,43 +2,23 @@
 
 A session takes the messages of its client one after the other: each is understood, checked for
 access, put into force and answered before the next one is begun, however long an access check or
-the broker takes. It is the same over any transport, and it needs none to be tested.
+the broker takes. Looking again at what the client may hear takes its turn among them; what is
+revoked does not wait. It is the same over any transport, and it needs none to be tested.
 """
 
-import hmac
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from towerws.core import wire
-from towerws.core.groups import Group
+from towerws.core.deadlines import Clock, Deadlines
+from towerws.core.groups import Group, split_name
 from towerws.core.hub import Connection, Hub
-from towerws.core.metrics import Metrics
+from towerws.core.identity import Identity, is_same_token
+from towerws.core.limits import Limits, SessionCounters
+from towerws.core.patterns import Patterns
 from towerws.core.rate import TokenBucket
 from towerws.core.subscriptions import Change
-
-
-class Identity(Protocol):
-    """Who is connected, and what they may hear."""
-
-    @property
-    def user(self) -> int | str | None:
-        """The user's id, None for an anonymous one."""
-
-    @property
-    def csrf_token(self) -> str | None:
-        """What each frame's ``xrftoken`` must be; None if no token was given at the handshake."""
-
-    def check_access(
-        self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]
-    ) -> None:
-        """Find out which of these groups the user may not hear.
-
-        Args:
-            groups: What the client asks for.
-            answer: To be called once, now or later, with the refused ones.
-        """
 
 
 class Client(Connection, Protocol):
@@ -51,60 +31,15 @@ class Client(Connection, Protocol):
         """Close the connection; what the client has not taken so far may be lost."""
 
     def close_soon(self, code: wire.CloseCode, reason: str) -> None:
-        """Close within some seconds, each client at a time of its own.
-
-        So many clients do not all come back at once.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one client may ask for.
-
-    Attributes:
-        groups: Groups of one connection. The largest page of AWX's interface has some ten; a
-            dashboard of a hundred jobs has a hundred.
-        pending: Messages that may wait for their turn. A person who changes pages while an
-            access check takes its time makes a handful.
-        rate: Messages per second in the long run. A person who hurries through pages makes two.
-        burst: Messages at once.
-        strikes: How often in a row a client may ask for too many groups, or too often, before it
-            is closed.
-    """
-
-    groups: int = 1000
-    pending: int = 16
-    rate: int = 20
-    burst: int = 200
-    strikes: int = 10
-
-
-class SessionCounters:
-    """What sessions count, shared by all of them."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        """Register the counters.
-
-        Args:
-            metrics: Where they are shown.
-        """
-        name, description = "towerws_frames_total", "Messages of clients, by what became of them."
-        self.subscribed = metrics.counter(name, description, result="subscribed")
-        self.ignored = metrics.counter(name, description, result="ignored")
-        self.not_understood = metrics.counter(name, description, result="not_understood")
-        self.bad_token = metrics.counter(name, description, result="bad_token")
-        self.over_limit = metrics.counter(name, description, result="over_limit")
-        self.denied = metrics.counter(
-            "towerws_groups_denied_total", "Groups that were asked for and refused."
-        )
+        """Close within some seconds, at a random time, lest all clients come back at once."""
 
 
 class Session:
     """The protocol state of one connected client."""
 
     __slots__ = (
-        "_bucket", "_busy", "_client", "_counters", "_ended", "_hub", "_identity", "_limits",
-        "_promised", "_seconds", "_strikes", "_waiting",
+        "_bucket", "_busy", "_checking", "_client", "_clock", "_counters", "_deadlines", "_ended",
+        "_hub", "_identity", "_limits", "_renewals", "_revoked", "_strikes", "_told", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -115,7 +50,7 @@ class Session:
         limits: Limits,
         counters: SessionCounters,
         *,
-        seconds: Callable[[], float],
+        clock: Clock,
     ) -> None:
         """Prepare a session; nothing happens before `start`.
 
@@ -125,29 +60,36 @@ class Session:
             hub: Takes the subscriptions.
             limits: How much the client may ask for.
             counters: Count what became of its messages.
-            seconds: The clock.
+            clock: Tells the time.
         """
         self._client = client
         self._identity = identity
         self._hub = hub
         self._limits = limits
         self._counters = counters
-        self._seconds = seconds
-        self._bucket = TokenBucket(limits.rate, limits.burst, seconds())
+        self._clock = clock
+        self._bucket = TokenBucket(limits.rate, limits.burst, clock.seconds())
         # A few at most, and none most of the time: an empty deque would take 760 bytes.
-        self._waiting: tuple[tuple[bytes, bool], ...] = ()
-        self._busy = False
-        self._ended = False
-        self._promised = False
-        self._strikes = 0
+        self._waiting: tuple[Callable[[], None], ...] = ()
+        self._busy = self._checking = self._ended = False
+        self._renewals = self._strikes = 0
+        # The groups that the client was told that it is in.
+        self._told: frozenset[str] = frozenset()
+        # What was revoked while an access check was on its way, which may not know.
+        self._revoked: tuple[Patterns, ...] = ()
+        self._deadlines = Deadlines(clock, self)
 
     def start(self) -> None:
         """Greet the client, or turn it away."""
         if self._identity is None:
             self._client.send(wire.refuse())
             self._close(wire.CloseCode.NORMAL, "not authenticated")
-        else:
-            self._client.send(wire.accept(self._identity.user))
+            return
+        self._client.send(wire.accept(self._identity.user))
+        # The greeting may have been one frame too many.
+        if not self._ended:
+            self._deadlines.expect_subscription(self._limits.subscribe_within)
+            self._plan()
 
     def received(self, payload: bytes, *, is_binary: bool) -> None:
         """Take a message of the client.
@@ -158,16 +100,49 @@ class Session:
         """
         if self._ended:
             return
-        if not self._bucket.take(self._seconds()):
-            self._over_limit(f"more than {self._limits.rate} frames a second")
+        if not self._bucket.take(self._clock.seconds()):
+            self._over_limit("frames", f"more than {self._limits.rate} frames a second")
         elif len(self._waiting) >= self._limits.pending:
             # No strike: that answers take long may be the broker's fault, not the client's.
             self._counters.over_limit.add()
+            self._note("pending")
             sentence = f"more than {self._limits.pending} frames wait for their answer"
             self._client.send(wire.error(sentence))
         else:
-            self._waiting += ((payload, is_binary),)
+            self._waiting += (partial(self._take, payload, is_binary=is_binary),)
             self._advance()
+
+    def recheck(self) -> None:
+        """Find out whether the client may still be here, and hear what it hears.
+
+        The former does not wait for its turn, since what goes before may wait for the broker.
+        """
+        self._renewals += 1
+        if self._renewals == 1 and not self._ended:
+            self._known.renew(self._renewed)
+
+    def overdue(self) -> None:
+        """Close: the client has not subscribed in time."""
+        self._note("subscribe_timeout")
+        self._close(wire.CloseCode.POLICY, "no subscription in time")
+
+    def revoke(self, groups: Patterns | None) -> bool:
+        """Take access away, at once.
+
+        Args:
+            groups: Which groups the client may not hear any more; None to close it.
+
+        Returns:
+            Whether it had something to lose.
+        """
+        if self._ended:
+            return False
+        if groups is None:
+            self._close(wire.CloseCode.POLICY, "access was revoked")
+            return True
+        if self._checking:
+            self._revoked += (groups,)
+        return self._withdraw({name for name in self._groups() if name in groups})
 
     def gap(self) -> None:
         """Take note that events may have been missed.
@@ -175,79 +150,151 @@ class Session:
         This profile has no frame to say so: the client is closed, so that it comes back and
         fetches anew. One that was never told that a subscription is in force missed nothing.
         """
-        if self._promised and not self._ended:
+        if self._told and not self._ended:
             self._client.close_soon(wire.CloseCode.SERVICE_RESTART, "events may have been missed")
 
     def end(self) -> None:
         """Forget everything: the client is gone. Answers that are still to come are dropped."""
         self._ended = True
         self._waiting = ()
+        self._deadlines.end()
         self._hub.leave(self._client)
 
     def _advance(self) -> None:
         while self._waiting and not self._busy:
-            (payload, is_binary), *waiting = self._waiting
+            step, *waiting = self._waiting
             self._waiting = tuple(waiting)
-            try:
-                request = wire.parse(payload, is_binary=is_binary)
-            except wire.FrameError as error:
-                self._counters.not_understood.add()
-                self._client.send(wire.error(str(error)))
-            else:
-                self._take(request)
+            step()
 
-    def _take(self, request: wire.Request) -> None:
-        assert self._identity is not None, "a client without identity is closed at the start"
-        if not _same_token(self._identity.csrf_token, request.token):
+    def _take(self, payload: bytes, *, is_binary: bool) -> None:
+        try:
+            request = wire.parse(payload, is_binary=is_binary)
+        except wire.FrameError as error:
+            self._counters.not_understood.add()
+            self._client.send(wire.error(str(error)))
+            return
+        if not is_same_token(self._known.csrf_token, request.token):
             self._counters.bad_token.add()
             self._client.send(wire.error(wire.ACCESS_DENIED))
         elif request.groups is None:
             self._counters.ignored.add()
         elif len(request.groups) > self._limits.groups:
             asked, allowed = len(request.groups), self._limits.groups
-            self._over_limit(f"{asked} groups are too many: {allowed} are allowed")
+            self._over_limit("groups", f"{asked} groups are too many: {allowed} are allowed")
         else:
-            self._busy = True
-            self._identity.check_access(request.groups, partial(self._checked, request.groups))
+            self._deadlines.subscribed()
+            self._check(request.groups, partial(self._checked, request.groups))
 
-    def _checked(self, groups: Sequence[Group], denied: Collection[Group]) -> None:
+    def _check(
+        self, groups: Sequence[Group], then: Callable[[Collection[Group] | None], None]
+    ) -> None:
+        self._busy = self._checking = True
+        self._known.check_access(groups, then)
+
+    def _checked(self, groups: Sequence[Group], denied: Collection[Group] | None) -> None:
         if self._ended:
             return
-        denied = set(denied)
+        # What cannot be found out is not allowed.
+        refused = set(groups if denied is None else denied)
+        for patterns in self._revoked:
+            refused.update(group for group in groups if group.name in patterns)
+        self._checking, self._revoked = False, ()
+        self._counters.denied.add(len(refused))
         for group in groups:
-            if group in denied:
-                self._counters.denied.add()
+            if group in refused:
                 self._client.send(wire.object_denied(group))
         # A refusal may have been one frame too many for a client that reads slowly.
         if not self._ended:
-            names = [group.name for group in groups if group not in denied]
-            self._hub.subscribe(self._client, names, self._in_force)
+            self._subscribe([group.name for group in groups if group not in refused])
 
     def _in_force(self, change: Change) -> None:
         self._counters.subscribed.add()
-        self._promised = bool(change.current)
         self._strikes = 0
-        self._client.send(wire.subscribed(change.current, change.left, change.joined))
+        told, self._told = self._told, change.current
+        # Not what this change changed: another one may have gone before it unsaid.
+        self._client.send(
+            wire.subscribed(change.current, told - change.current, change.current - told)
+        )
         self._busy = False
         self._advance()
 
-    def _over_limit(self, sentence: str) -> None:
+    def _renewed(self, valid: bool) -> None:
+        if self._ended:
+            return
+        renewals, self._renewals = self._renewals, 0
+        expires = self._known.expires
+        if not valid or (expires is not None and expires <= self._clock.seconds()):
+            self._close(wire.CloseCode.EXPIRED, "the credentials are no longer valid")
+            return
+        if renewals > 1:
+            # The reason to ask once more may have come behind this answer.
+            self.recheck()
+        else:
+            self._plan()
+            self._waiting += (self._check_again,)
+            self._advance()
+
+    def _check_again(self) -> None:
+        groups = [Group(*split_name(name)) for name in sorted(self._groups())]
+        self._check(groups, self._rechecked)
+
+    def _rechecked(self, denied: Collection[Group] | None) -> None:
+        if self._ended:
+            return
+        self._busy = self._checking = False
+        # What was revoked meanwhile is withdrawn already. What cannot be found out stays.
+        self._revoked = ()
+        lost = {group.name for group in denied or ()} & self._groups()
+        if not self._withdraw(lost) and self._groups() != self._told:
+            self._subscribe(self._groups())
+        self._advance()
+
+    def _withdraw(self, names: Collection[str]) -> bool:
+        """Leave groups, and tell the client; False if there are none."""
+        if not names:
+            return False
+        self._counters.withdrawn.add(len(names))
+        remaining = self._groups() - frozenset(names)
+        for name in sorted(names):
+            self._client.send(wire.object_denied(Group(*split_name(name))))
+        # Those frames may have been some too many.
+        if not self._ended and self._checking:
+            # The answer to what is being checked will tell of this as well.
+            self._hub.subscribe(self._client, remaining, lambda _: None)
+        elif not self._ended:
+            self._subscribe(remaining)
+        return True
+
+    def _subscribe(self, names: Collection[str]) -> None:
+        self._busy = True
+        self._hub.subscribe(self._client, names, self._in_force)
+
+    def _groups(self) -> frozenset[str]:
+        return self._hub.groups_of(self._client)
+
+    def _plan(self) -> None:
+        """Decide when to look again at what the client may hear."""
+        times = [] if self._known.expires is None else [self._known.expires]
+        if self._limits.recheck_every:
+            times.append(self._clock.seconds() + self._limits.recheck_every)
+        self._deadlines.look_again(min(times, default=None))
+
+    def _over_limit(self, limit: str, sentence: str) -> None:
         self._counters.over_limit.add()
+        self._note(limit)
         self._strikes += 1
         self._client.send(wire.error(sentence))
         if self._strikes >= self._limits.strikes:
             self._close(wire.CloseCode.POLICY, "over the limits again and again")
 
+    def _note(self, limit: str) -> None:
+        self._counters.excesses.note(limit, f"user {self._known.user}")
+
+    @property
+    def _known(self) -> Identity:
+        assert self._identity is not None, "a client without identity is closed at the start"
+        return self._identity
+
     def _close(self, code: wire.CloseCode, reason: str) -> None:
         self.end()
         self._client.close(code, reason)
-
-
-def _same_token(expected: str | None, given: object) -> bool:
-    if expected is None:
-        return True
-    # In bytes, because compare_digest takes text only if it is ASCII; a lone surrogate, which
-    # JSON can spell and UTF-8 cannot, must not raise either.
-    return isinstance(given, str) and hmac.compare_digest(
-        expected.encode("utf-8", "surrogatepass"), given.encode("utf-8", "surrogatepass")
-    )

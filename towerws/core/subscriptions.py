@@ -49,7 +49,7 @@ class Subscriptions(Generic[C]):
         Returns:
             What changed by that.
         """
-        previous = self._groups.get(connection, frozenset())
+        previous = self.groups_of(connection)
         current = frozenset(names)
         left, joined = previous - current, current - previous
         ended = frozenset(name for name in left if self._leave(connection, name))
@@ -70,6 +70,14 @@ class Subscriptions(Generic[C]):
             The connections; a live set, not to be changed or kept by the caller.
         """
         return self._members.get(name, _NOBODY)  # type: ignore[arg-type]  # empty, so of any type
+
+    def groups_of(self, connection: C) -> frozenset[str]:
+        """Give the names of a connection's groups.
+
+        Args:
+            connection: Whoever listens; one that is in no group is fine as well.
+        """
+        return self._groups.get(connection, frozenset())
 
     @property
     def heard(self) -> Set[str]:

@@ -24,10 +24,14 @@ docs/protocol.md tells it to those who write clients.
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from towerws.core.groups import Group, GroupError, expand
+
+#: This profile's name as a WebSocket subprotocol, for clients that offer others beside it: browsers
+#: fail a connection that offers some and gets none. It is spoken as well to those that offer none.
+SUBPROTOCOL = "towerws.awx"
 
 
 class CloseCode(IntEnum):
@@ -43,6 +47,8 @@ class CloseCode(IntEnum):
     """Events may have been missed: reconnect and fetch anew."""
     TRY_AGAIN_LATER = 1013
     """The client reads too slowly."""
+    EXPIRED = 4401
+    """The credentials are no longer valid."""
 
 
 class FrameError(ValueError):
@@ -59,7 +65,7 @@ class Request:
     """
 
     groups: tuple[Group, ...] | None
-    token: object
+    token: object = field(repr=False)
 
 
 def parse(payload: bytes, *, is_binary: bool) -> Request:
