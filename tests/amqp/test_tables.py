@@ -5,12 +5,12 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pika import data as pika_data
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.properties import CHARACTERS
+from tests.properties import CHARACTERS, PROPERTY
 from towerws.amqp.errors import AMQPError, DecodeError, EncodeError
 from towerws.amqp.tables import (
     MAX_DEPTH,
@@ -23,7 +23,7 @@ from towerws.amqp.tables import (
     encode_timestamp,
 )
 
-deterministic = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+deterministic = PROPERTY
 
 _scalars = (
     st.none()

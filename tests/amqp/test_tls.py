@@ -1,98 +1,29 @@
 """Tests of `towerws.amqp.tls`: real handshakes, in memory."""
 
-import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
-    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     PrivateCertificate,
     trustRootFromCertificates,
 )
-from twisted.internet.task import Clock
-from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.python.failure import Failure
-from twisted.test.iosim import connect, makeFakeClient, makeFakeServer
 from twisted.trial.unittest import SynchronousTestCase
-from twisted.trial.util import suppress
 
 from tests.integration.certificates import ServerCertificate, make_server_certificate
+from tests.network.tls_pair import TLS_WARNINGS, self_signed, shake_hands
 from towerws.amqp.errors import ConnectFailed
 from towerws.amqp.losses import describe_loss
 from towerws.amqp.tls import connection_creator
 from towerws.core.broker_url import BrokerURL
-
-#: What Twisted 26.10 does within, and pyOpenSSL 26 no longer likes.
-TLS_WARNINGS = [suppress(message=r"Passing pyOpenSSL \w+ objects is deprecated")]
-
-
-class _Peer(Protocol):
-    """Says hello, and remembers what it heard and why it ended."""
-
-    def __init__(self) -> None:
-        self.received = b""
-        self.ended: Failure | None = None
-
-    def connectionMade(self) -> None:
-        assert self.transport is not None
-        self.transport.write(b"hello")
-
-    def dataReceived(self, data: bytes) -> None:
-        self.received += data
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self.ended = reason
-
-
-def _shake_hands(creator: Any, server_options: Any) -> tuple[_Peer, _Peer, Any]:
-    """Let a client and a server talk TLS until nothing moves; return both and the server's side."""
-    client, server = _Peer(), _Peer()
-    clock = Clock()
-    wrapped_client = TLSMemoryBIOFactory(
-        creator, True, Factory.forProtocol(lambda: client), clock=clock
-    ).buildProtocol(None)
-    wrapped_server = TLSMemoryBIOFactory(
-        server_options, False, Factory.forProtocol(lambda: server), clock=clock
-    ).buildProtocol(None)
-    pump = connect(
-        wrapped_server,
-        makeFakeServer(wrapped_server),
-        wrapped_client,
-        makeFakeClient(wrapped_client),
-    )
-    for _ in range(3):
-        pump.flush()
-        clock.advance(0)
-    pump.flush()
-    return client, server, wrapped_server
-
-
-def _self_signed(directory: Path, key: Any) -> tuple[str, str]:
-    """Make a certificate without any ``subjectAltName``; return its file and that of the key."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    certfile, keyfile = directory / "self-signed.pem", directory / "self-signed.key"
-    certfile.write_bytes(certificate.public_bytes(Encoding.PEM))
-    keyfile.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return str(certfile), str(keyfile)
 
 
 class ConnectionCreatorTests(SynchronousTestCase):
@@ -126,12 +57,12 @@ class ConnectionCreatorTests(SynchronousTestCase):
         """A certificate of the named authority, valid for the host, is accepted."""
         url = self._url(cacertfile=self.files.cafile)
         for host in ("localhost", "127.0.0.1"):
-            client, server, _ = _shake_hands(connection_creator(url, host), self._server())
+            client, server, _ = shake_hands(connection_creator(url, host), self._server())
             self.assertEqual((client.received, server.received), (b"hello", b"hello"))
 
     def test_unknown_authority(self) -> None:
         """Without the authority's certificate, the system's decide, and refuse."""
-        client, server, _ = _shake_hands(
+        client, server, _ = shake_hands(
             connection_creator(self._url(), "localhost"), self._server()
         )
         self.assertEqual((client.received, server.received), (b"", b""))
@@ -142,7 +73,7 @@ class ConnectionCreatorTests(SynchronousTestCase):
         """A certificate for another host is refused."""
         url = self._url(cacertfile=self.files.cafile)
         for host in ("broker.example", "127.0.0.2"):
-            client, server, _ = _shake_hands(connection_creator(url, host), self._server())
+            client, server, _ = shake_hands(connection_creator(url, host), self._server())
             self.assertEqual((client.received, server.received), (b"", b""))
             assert client.ended is not None
             self.assertIn("not valid for its host name", describe_loss(client.ended, False))
@@ -150,42 +81,15 @@ class ConnectionCreatorTests(SynchronousTestCase):
     def test_server_name(self) -> None:
         """The URL may name what the certificate is valid for, and that is also sent."""
         url = self._url(cacertfile=self.files.cafile, server_name_indication="localhost")
-        client, _, wrapped = _shake_hands(connection_creator(url, "broker.example"), self._server())
+        client, _, wrapped = shake_hands(connection_creator(url, "broker.example"), self._server())
         self.assertEqual(client.received, b"hello")
         self.assertEqual(wrapped.getHandle().get_servername(), b"localhost")
-
-    def test_names_with_underscores(self) -> None:
-        """Names such as Docker's are sent and verified like others, with or without a last dot."""
-        files = make_server_certificate(self.directory, "rabbit_1")
-        server = PrivateCertificate.loadPEM(
-            Path(files.keyfile).read_bytes() + Path(files.certfile).read_bytes()
-        ).options()
-        url = self._url(cacertfile=files.cafile)
-        for host in ("rabbit_1", "rabbit_1."):
-            client, _, wrapped = _shake_hands(connection_creator(url, host), server)
-            self.assertEqual(client.received, b"hello")
-            self.assertEqual(wrapped.getHandle().get_servername(), b"rabbit_1")
-        client, _, _ = _shake_hands(connection_creator(url, "rabbit_2"), server)
-        assert client.ended is not None
-        self.assertIn("not valid for its host name", describe_loss(client.ended, False))
-
-    def test_certificate_without_names(self) -> None:
-        """A trusted certificate that is for no host at all is refused."""
-        certfile, keyfile = _self_signed(self.directory, ec.generate_private_key(ec.SECP256R1()))
-        server = PrivateCertificate.loadPEM(
-            Path(keyfile).read_bytes() + Path(certfile).read_bytes()
-        ).options()
-        creator = connection_creator(self._url(cacertfile=certfile), "localhost")
-        client, server_side, _ = _shake_hands(creator, server)
-        self.assertEqual((client.received, server_side.received), (b"", b""))
-        assert client.ended is not None
-        self.assertIn("not valid for its host name", describe_loss(client.ended, False))
 
     def test_verify_none(self) -> None:
         """Who says so in the URL gets encryption without knowing to whom."""
         url = self._url(verify="verify_none")
         for host, sent in (("broker.example", b"broker.example"), ("127.0.0.2", None)):
-            client, server, wrapped = _shake_hands(connection_creator(url, host), self._server())
+            client, server, wrapped = shake_hands(connection_creator(url, host), self._server())
             self.assertEqual((client.received, server.received), (b"hello", b"hello"))
             self.assertEqual(wrapped.getHandle().get_servername(), sent)
 
@@ -196,10 +100,10 @@ class ConnectionCreatorTests(SynchronousTestCase):
         own = {"certfile": self.files.certfile, "keyfile": self.files.keyfile}
         for options in ({"cacertfile": self.files.cafile}, {"verify": "verify_none"}):
             url = self._url(**options, **own)
-            client, server, _ = _shake_hands(connection_creator(url, "localhost"), demanding)
+            client, server, _ = shake_hands(connection_creator(url, "localhost"), demanding)
             self.assertEqual((client.received, server.received), (b"hello", b"hello"))
             url = self._url(**options)
-            client, server, _ = _shake_hands(connection_creator(url, "localhost"), demanding)
+            client, server, _ = shake_hands(connection_creator(url, "localhost"), demanding)
             self.assertEqual(server.received, b"")
 
     def test_chain(self) -> None:
@@ -212,7 +116,7 @@ class ConnectionCreatorTests(SynchronousTestCase):
         demanding = self._server(trustRoot=trustRootFromCertificates([authority]))
         for certfile, others in ((self.files.certfile, []), (str(chain), ["CN=towerws tests"])):
             url = self._url(verify="verify_none", certfile=certfile, keyfile=self.files.keyfile)
-            _, _, wrapped = _shake_hands(connection_creator(url, "localhost"), demanding)
+            _, _, wrapped = shake_hands(connection_creator(url, "localhost"), demanding)
             sent = wrapped.getHandle().get_peer_cert_chain(as_cryptography=True) or []
             self.assertEqual([each.subject.rfc4514_string() for each in sent], others)
 
@@ -230,7 +134,7 @@ class ConnectionCreatorTests(SynchronousTestCase):
 
     def test_weak_certificate(self) -> None:
         """A certificate that OpenSSL refuses to use is an error like the others."""
-        certfile, keyfile = _self_signed(self.directory, rsa.generate_private_key(65537, 1024))
+        certfile, keyfile = self_signed(self.directory, rsa.generate_private_key(65537, 1024))
         url = self._url(certfile=certfile, keyfile=keyfile)
         with self.assertRaisesRegex(ConnectFailed, "OpenSSL does not take the certfile"):
             connection_creator(url, "localhost")

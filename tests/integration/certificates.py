@@ -1,4 +1,4 @@
-"""Certificates for servers under test: an authority of its own and one server certificate."""
+"""Certificates for tests: authorities of their own, and what these issue."""
 
 import datetime
 import ipaddress
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-#: How long the certificates are valid: longer than any test run, and useless when found later.
-_LIFETIME = datetime.timedelta(days=1)
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,61 @@ class ServerCertificate:
     keyfile: str
 
 
+class Authority:
+    """A certificate authority.
+
+    Attributes:
+        certificate: Its own certificate, in PEM.
+    """
+
+    def __init__(self, name: str = "towerws tests", parent: "Authority | None" = None) -> None:
+        """Make a new one.
+
+        Args:
+            name: Its name.
+            parent: The authority above it; None for a root.
+        """
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        above = parent or self
+        self.certificate = _pem(
+            _certificate(self._name, above._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
+            .sign(above._key, hashes.SHA256())
+        )
+
+    def issue(self, name: str, days: int = 1, key: PrivateKey | None = None) -> tuple[bytes, bytes]:
+        """Issue a certificate for a client, or for a server with this name or on 127.0.0.1.
+
+        Args:
+            name: The common name.
+            days: How long it is valid.
+            key: Its key; a new one if None.
+
+        Returns:
+            The certificate and its key, in PEM.
+        """
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        certificate = (
+            _certificate(_name(name), self._name, key.public_key(), days)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+            .sign(self._key, hashes.SHA256())
+        )
+        return _pem(certificate), key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
 def make_server_certificate(directory: Path, host: str = "localhost") -> ServerCertificate:
     """Make a new authority and a certificate signed by it.
 
@@ -39,35 +94,9 @@ def make_server_certificate(directory: Path, host: str = "localhost") -> ServerC
     Returns:
         The paths of the three files.
     """
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority_name = _name("towerws tests")
-    authority = (
-        _certificate(authority_name, authority_name, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
-    server_key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    server = (
-        _certificate(_name(host), authority_name, server_key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),
-            critical=False,
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    files = {
-        "ca.pem": authority.public_bytes(pem),
-        "server.pem": server.public_bytes(pem),
-        "server.key": server_key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ),
-    }
+    authority = Authority()
+    certificate, key = authority.issue(host)
+    files = {"ca.pem": authority.certificate, "server.pem": certificate, "server.key": key}
     for name, content in files.items():
         (directory / name).write_bytes(content)
     return ServerCertificate(*(str(directory / name) for name in files))
@@ -77,8 +106,12 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
 def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, days: int = 1
 ) -> x509.CertificateBuilder:
     # A minute of tolerance: the clock of a virtual machine may have been set back a little.
     begin = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=1)
@@ -89,5 +122,6 @@ def _certificate(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
-        .not_valid_after(begin + _LIFETIME)
+        # Longer than any test run, and useless when found later.
+        .not_valid_after(begin + datetime.timedelta(days=days))
     )

@@ -12,10 +12,10 @@ from twisted.internet.protocol import Factory
 from towerws.amqp.client import Client
 from towerws.amqp.confirms import ConfirmLimits
 from towerws.amqp.deliveries import Delivery
-from towerws.amqp.endpoint import HostEndpoint
 from towerws.amqp.errors import ConnectFailed, HandshakeTimeout
 from towerws.amqp.tls import connection_creator
 from towerws.core.broker_url import BrokerURL
+from towerws.network.host_endpoint import HostEndpoint
 
 #: What connecting may raise: nobody listens; the name is unknown, or the system is out of files; a
 #: name cannot be written.

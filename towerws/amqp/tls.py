@@ -1,14 +1,9 @@
 """The TLS side of a broker's URL."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL, crypto
-from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import extract_patterns
-from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.error import VerifyError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
@@ -19,15 +14,10 @@ from twisted.internet.ssl import (
     platformTrust,
     trustRootFromCertificates,
 )
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from towerws.amqp.errors import ConnectFailed
 from towerws.core.broker_url import BrokerURL
-
-_PEM_CERTIFICATE = re.compile(
-    rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
-)
+from towerws.network.client_tls import ClientTLS, load_authorities, read_certificates
 
 
 def connection_creator(url: BrokerURL, host: str) -> IOpenSSLClientConnectionCreator:
@@ -47,71 +37,35 @@ def connection_creator(url: BrokerURL, host: str) -> IOpenSSLClientConnectionCre
     options = _load_identity(url) if url.certfile and url.keyfile else {}
     verify = url.verify == "verify_peer"
     if verify:
-        authorities = _load_authorities(url.cacertfile) if url.cacertfile else None
         options["trustRoot"] = (
-            platformTrust() if authorities is None else trustRootFromCertificates(authorities)
+            _load_trust_root(url.cacertfile) if url.cacertfile else platformTrust()
         )
     try:
         context = CertificateOptions(**options).getContext()
     except SSL.Error:
         # Such as a key that is too short for what the system demands of keys.
         raise ConnectFailed("OpenSSL does not take the certfile of the broker's URL") from None
-    return _TLS(context, url.server_name_indication or host, verify)
+    return ClientTLS(context, url.server_name_indication or host, verify)
 
 
-@implementer(IOpenSSLClientConnectionCreator)
-class _TLS:
-    """Names the host in the handshake, and compares the broker's certificate with that name.
-
-    Twisted's ``optionsForClientTLS`` takes names only that are valid IDNA, and lets a trusted
-    certificate pass that has no ``subjectAltName`` to compare with (26.10 logs an error).
-    """
-
-    def __init__(self, context: SSL.Context, name: str, verify: bool) -> None:
-        self._context = context
-        self._verify = verify
-        # RFC 6066 has no place for addresses in the handshake, nor for the last dot of a name.
-        name = name.rstrip(".")
-        address = isIPAddress(name) or isIPv6Address(name)
-        self._identity = IPAddress_ID(name) if address else DNS_ID(name)
-        self._server_name = None if address else name.encode("ascii")
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:  # noqa: N802, N803
-        connection = SSL.Connection(self._context, None)
-        if self._server_name is not None:
-            connection.set_tlsext_host_name(self._server_name)
-        if self._verify:
-            connection.set_verify(
-                SSL.VERIFY_PEER,
-                lambda _, certificate, _error, depth, ok: (
-                    bool(ok) and (depth > 0 or self._is_for_host(certificate, tlsProtocol))
-                ),
-            )
-        return connection
-
-    def _is_for_host(self, certificate: Any, tls: Any) -> bool:
-        try:
-            patterns = extract_patterns(certificate.to_cryptography())
-            verify_service_identity(patterns, [self._identity], [])
-        except (VerificationError, CertificateError):
-            tls.failVerification(Failure())
-            return False
-        return True
-
-
-def _load_authorities(path: str) -> list[Certificate]:
+def _load_trust_root(path: str) -> Any:
     try:
-        return [Certificate.loadPEM(pem) for pem in _certificates("cacertfile", path)]
-    except crypto.Error:
-        raise ConnectFailed(
-            f"the cacertfile of the broker's URL, {path}, has a broken certificate"
-        ) from None
+        return trustRootFromCertificates(load_authorities(path))
+    except (OSError, ValueError) as error:
+        raise _unusable("cacertfile", path, error) from None
 
 
 def _load_identity(url: BrokerURL) -> dict[str, Any]:
     """Load our certificate, those above it and its key, as arguments for `CertificateOptions`."""
-    own, *chain = _certificates("certfile", url.certfile or "")
-    key = _read("keyfile", url.keyfile or "")
+    certfile, keyfile = url.certfile or "", url.keyfile or ""
+    try:
+        own, *chain = read_certificates(certfile)
+    except (OSError, ValueError) as error:
+        raise _unusable("certfile", certfile, error) from None
+    try:
+        key = Path(keyfile).read_bytes()
+    except OSError as error:
+        raise _unusable("keyfile", keyfile, error) from None
     asked: list[bool] = []
 
     def no_passphrase(*_: object) -> bytes:
@@ -136,17 +90,8 @@ def _load_identity(url: BrokerURL) -> dict[str, Any]:
         ) from None
 
 
-def _certificates(option: str, path: str) -> list[bytes]:
-    found = _PEM_CERTIFICATE.findall(_read(option, path))
-    if not found:
-        raise ConnectFailed(f"the {option} of the broker's URL, {path}, has no PEM certificate")
-    return found
-
-
-def _read(option: str, path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConnectFailed(
-            f"the {option} of the broker's URL cannot be read: {path}: {error.strerror}"
-        ) from None
+def _unusable(option: str, path: str, error: OSError | ValueError) -> ConnectFailed:
+    if isinstance(error, OSError):
+        why = f"cannot be read: {path}: {error.strerror}"
+        return ConnectFailed(f"the {option} of the broker's URL {why}")
+    return ConnectFailed(f"the {option} of the broker's URL, {path}, {error}")

@@ -1,4 +1,4 @@
-"""`towerws.eager`: bytes leave at once, and never overtake each other."""
+"""`towerws.network.eager`: bytes leave at once, and never overtake each other."""
 
 import gc
 import random
@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.certificates import make_server_certificate
-from towerws.eager import EagerServer, EagerUNIXServer, write_eagerly
+from towerws.network.eager import EagerServer, EagerUNIXServer, write_eagerly
 
 
 class _Port:

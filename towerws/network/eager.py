@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IListeningPort
+from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -102,5 +103,9 @@ def write_eagerly(port: IListeningPort) -> None:
         port.transport = EagerUNIXServer
     elif isinstance(port, tcp.Port):
         port.transport = EagerServer
-    if isinstance(port, tcp.Port) and isinstance(port.factory, TLSMemoryBIOFactory):
-        port.factory.protocol = EagerTLSProtocol
+    factory = port.factory if isinstance(port, tcp.Port) else None
+    while isinstance(factory, WrappingFactory):
+        # TLS may be behind a PROXY header.
+        if isinstance(factory, TLSMemoryBIOFactory):
+            factory.protocol = EagerTLSProtocol
+        factory = factory.wrappedFactory

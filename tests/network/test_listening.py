@@ -1,4 +1,4 @@
-"""`towerws.listening`: who can reach a listener, and starts that fail with a sentence."""
+"""`towerws.network.listening`: who can reach a listener, and starts that fail with a sentence."""
 
 import socket
 from pathlib import Path
@@ -18,7 +18,7 @@ from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from towerws.listening import BACKLOG, Listener, StartError, is_private, with_backlog
+from towerws.network.listening import BACKLOG, Listener, StartError, is_private, with_backlog
 
 
 class WithBacklogTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""Tests of `towerws.amqp.endpoint`, with a reactor and a resolver in memory."""
+"""Tests of `towerws.network.host_endpoint`, with a reactor and a resolver in memory."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.amqp.endpoint import ATTEMPT_DELAY, HostEndpoint
+from towerws.network.host_endpoint import ATTEMPT_DELAY, HostEndpoint
 
 
 class _Resolver:

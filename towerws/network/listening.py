@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.logger import Logger
 
-from towerws.adopting import inherited_address
+from towerws.network.adopting import inherited_address
 
 #: The colons of an endpoint string that separate, and not those behind a backslash.
 _SEPARATOR = re.compile(r"(?<!\\):")

@@ -1,4 +1,4 @@
-"""`towerws.adopting`: sockets that somebody else has opened."""
+"""`towerws.network.adopting`: sockets that somebody else has opened."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from twisted.plugins.twisted_core import systemdEndpointParser
 from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.adopting import AdoptingReactor, inherited_address
+from towerws.network.adopting import AdoptingReactor, inherited_address
 
 
 class AdoptedUNIXPortTests(SynchronousTestCase):

@@ -1,0 +1,1 @@
+"""Listening and connecting: sockets, TLS, and whom both reach."""

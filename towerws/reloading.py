@@ -1,0 +1,206 @@
+"""Files that may be replaced while the server runs: certificates, keys, tokens.
+
+They are read anew when they change, and all of them at SIGHUP.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from towerws.core.metrics import Metrics
+
+#: Seconds between two looks at the files. Certificates are renewed weeks before they end; but who
+#: takes a key out of use, or looks whether the new one is served, should not wait long, and a look
+#: takes some microseconds for each file.
+LOOK_EVERY = 10.0
+
+#: Seconds before files that could not be used are read again although they have not changed: the
+#: process may have been short of descriptors, say. It is also how often the log repeats the reason.
+RETRY_AFTER = 60.0
+
+#: What tells one state of a file from the next; None if there is none to be seen. The time of the
+#: last change of the inode (ctime) cannot be set, and changes with the permissions too.
+_Stamp = tuple[int, int, int, int, int] | None
+
+
+class Reloadable(Protocol):
+    """Something that has been read from files."""
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Paths of the files, through symbolic links or not; none to hear of SIGHUP only."""
+
+    def reload(self) -> bool | None:
+        """Read the files anew, and tell the log about it.
+
+        Returns:
+            False if they are of no use and what was before stays; everything else is a success.
+        """
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One `Reloadable`, and what its files were when they were last read."""
+
+    reloadable: Reloadable
+    stamps: list[_Stamp]
+    failed_at: float | None = None
+
+
+class Reloader(Service):
+    """Has files read anew when they change, while it runs.
+
+    Attributes:
+        metrics: Where things are counted.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: IReactorTime, reloadables: Iterable[Reloadable], metrics: Metrics
+    ) -> None:
+        """Take note of the files as they are.
+
+        Args:
+            reactor: Measures the time.
+            reloadables: What to watch; they have been read already.
+            metrics: Where things are counted.
+        """
+        self.metrics = metrics
+        self._reactor = reactor
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = reactor
+        name = "towerws_reloads_total"
+        text = "Files that were read anew, because they had changed or at SIGHUP, by result."
+        self._changed = metrics.counter(name, text, result="changed")
+        self._failed = metrics.counter(name, text, result="failed")
+        self._watches: list[_Watch] = []
+        for reloadable in reloadables:
+            self.add(reloadable)
+
+    def add(self, reloadable: Reloadable) -> None:
+        """Watch more files; to be called before the start.
+
+        Args:
+            reloadable: It has been read already.
+        """
+        self._watches.append(_Watch(reloadable, _stamps(reloadable)))
+
+    def startService(self) -> None:
+        """Begin to look, if there are files."""
+        super().startService()
+        if any(watch.stamps for watch in self._watches):
+            self._looking.start(LOOK_EVERY, now=False)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        if self._looking.running:
+            self._looking.stop()
+
+    def reload_all(self) -> None:
+        """Have everything read anew, if the service runs: what SIGHUP asks for."""
+        if self.running:
+            self._log.info("all files are read anew")
+            for watch in self._watches:
+                self._reload(watch)
+
+    def _look(self) -> None:
+        now = self._reactor.seconds()
+        for watch in self._watches:
+            overdue = watch.failed_at is not None and now - watch.failed_at >= RETRY_AFTER
+            if overdue or _stamps(watch.reloadable) != watch.stamps:
+                self._reload(watch)
+
+    def _reload(self, watch: _Watch) -> None:
+        # Before it is read: what changes meanwhile is seen the next time.
+        watch.stamps = _stamps(watch.reloadable)
+        try:
+            failed = watch.reloadable.reload() is False
+        except Exception:  # noqa: BLE001  # checkers are plugins; the others are still to be read
+            self._log.failure("while {files} were read anew", files=watch.reloadable.files)
+            failed = True
+        watch.failed_at = self._reactor.seconds() if failed else None
+        if watch.stamps:
+            (self._failed if failed else self._changed).add()
+
+
+class HangupSignal(Service):
+    """SIGHUP, which by default ends a process: it is to read its files anew.
+
+    The kernel sends it, too, when the terminal is closed that the process was started from. Then
+    the server ends as it always has, unless ``nohup`` was to prevent that.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, hung_up: Callable[[], None], has_terminal: Callable[[], bool]
+    ) -> None:
+        """Change nothing yet.
+
+        Args:
+            reactor: Its thread is the main thread of the process.
+            hung_up: Called in the reactor's thread at each SIGHUP.
+            has_terminal: Tells whether the process has a terminal, see `has_terminal`.
+        """
+        self._reactor = reactor
+        self._hung_up = hung_up
+        self._has_terminal = has_terminal
+        self._ends_with_terminal = False
+
+    def startService(self) -> None:
+        """Ask for the signal as soon as the reactor runs.
+
+        It stays so to the end of the process: a SIGHUP while it stops is not to cut that short.
+        """
+        super().startService()
+        self._reactor.callWhenRunning(self._install)
+
+    def _install(self) -> None:
+        before = signal.signal(signal.SIGHUP, self._signalled)
+        self._ends_with_terminal = before is not signal.SIG_IGN and self._has_terminal()
+
+    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
+        # Between any two instructions of whatever runs: nothing can be done here.
+        self._reactor.callFromThread(self._obey)
+
+    def _obey(self) -> None:
+        if self._ends_with_terminal and not self._has_terminal():
+            self._log.info("the terminal is gone")
+            self._reactor.stop()
+        else:
+            self._hung_up()
+
+
+def has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal, and it is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError as error:
+        # That there is no descriptor left says nothing about it.
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return True
+
+
+def _stamps(reloadable: Reloadable) -> list[_Stamp]:
+    return [_stamp(path) for path in reloadable.files]
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        # Behind all symbolic links: certbot and Kubernetes put new ones in their place.
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
