@@ -1,0 +1,1 @@
+"""The scheme ``awx``: AWX or Ansible Tower is asked, as it is."""

@@ -1,0 +1,1 @@
+"""The scheme ``session``: a backend is asked whose session a client has."""
