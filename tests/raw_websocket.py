@@ -1,11 +1,13 @@
 """Websocket bytes by hand, for what a well-behaved client cannot send; and a user for tests."""
 
 import struct
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.logger import formatEvent
+from zope.interface import implementer
 
+from towerws.auth.interfaces import IUser
 from towerws.core.groups import Group
 
 REQUEST = (
@@ -45,20 +47,32 @@ def logged(events: Sequence[Any]) -> str:
     return "\n".join(formatEvent(event) for event in events)
 
 
-class FakeIdentity:
-    """A user with a number, whose access checks run what the test says."""
+@implementer(IUser)
+class FakeUser:
+    """A user with a number, whose access checks run what the test says.
 
-    user = 7
+    Attributes:
+        user: See `towerws.auth.interfaces.IUser`.
+        csrf_token: See there.
+        expires: See there.
+        renewed: What `renew` answers; the same user if it is the Ellipsis.
+    """
+
     csrf_token = None
+    expires: float | None = None
 
     def __init__(
-        self, check: Callable[[Sequence[Group], Callable[[Collection[Group]], None]], None]
+        self, denied: Callable[[Sequence[Group]], Any] = lambda groups: (), user: object = 7
     ) -> None:
         """Check access with a function."""
-        self._check = check
+        self.user = user
+        self.renewed: Any = ...
+        self._denied = denied
 
-    def check_access(
-        self, groups: Sequence[Group], answer: Callable[[Collection[Group]], None]
-    ) -> None:
-        """See `towerws.core.session.Identity`."""
-        self._check(groups, answer)
+    def denied(self, groups: Sequence[Group]) -> Any:
+        """See `towerws.auth.interfaces.IUser`."""
+        return self._denied(groups)
+
+    def renew(self) -> Any:
+        """See `towerws.auth.interfaces.IUser`."""
+        return self if self.renewed is ... else self.renewed

@@ -1,15 +1,20 @@
 """`towerws.factory`: limits, timeouts and counters of a listener."""
 
 import gc
+from typing import Any
 
+from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tests.raw_websocket import REQUEST, frame
-from tests.websocket_pair import ListenerCase
-from towerws.core.session import Limits
-from towerws.timeouts import GRAIN
-from towerws.turns import FULL_COLLECTION
+from tests.raw_websocket import REQUEST, FakeUser, frame
+from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient
+from towerws.core.event import Event
+from towerws.core.limits import Limits
+from towerws.core.patterns import Patterns
+from towerws.factory import RECHECK_SPREAD
+from towerws.websocket.timeouts import GRAIN
+from towerws.websocket.turns import FULL_COLLECTION, SLICE
 
 
 class OriginTests(ListenerCase):
@@ -114,6 +119,154 @@ class StartTests(ListenerCase):
         self.addCleanup(gc.set_threshold, *gc.get_threshold())
         self.listener().doStart()
         self.assertEqual(gc.get_threshold()[2], FULL_COLLECTION)
+
+
+class RevokeTests(ListenerCase):
+    """Taking access away from users."""
+
+    def setUp(self) -> None:
+        """Connect two clients of one user, and one of another."""
+        super().setUp()
+        self.users: list[FakeUser] = []
+        self.listener(FakeAuthenticator(self._next_user))
+        self.user: object = 7
+        self.first, self.second = self._subscriber(1), self._subscriber(2)
+        self.user = "8"
+        self.other = self._subscriber(1)
+
+    def _next_user(self) -> Any:
+        self.users.append(FakeUser(user=self.user))
+        return succeed(self.users[-1])
+
+    def _subscriber(self, job: int) -> MemoryClient:
+        client = MemoryClient(self.reactor, self.factory).connect()
+        client.send(f'{{"groups": {{"jobs": [{job}]}}}}')
+        self.assertIn(b"groups_joined", client.texts()[1])
+        return client
+
+    def test_connections(self) -> None:
+        """All connections of the user are closed, and no others."""
+        self.assertEqual(self.factory.revoke("7", None), 2)
+        for client in (self.first, self.second):
+            client.pump()
+            self.assertEqual(client.close_code, 1008)
+            assert client.protocol.close_rcvd is not None
+            self.assertEqual(client.protocol.close_rcvd.reason, "access was revoked")
+        self.hub.publish([Event("jobs-1", b"{}")])
+        self.assertEqual(self.other.texts(), [b"{}"])
+        self.assertEqual(self.factory.revoke("7", None), 0)
+
+    def test_groups(self) -> None:
+        """Only those who are in the groups lose anything; what is known of all is asked anew."""
+        renewed: list[FakeUser] = []
+
+        def renew(user: FakeUser) -> FakeUser:
+            renewed.append(user)
+            return user
+
+        self.patch(FakeUser, "renew", renew)
+        self.assertEqual(self.factory.revoke("7", Patterns(["jobs-1", "x-*"])), 1)
+        self.assertIn(b"access denied to channel jobs for resource id 1", self.first.texts()[0])
+        self.assertEqual(self.second.texts(), [])
+        self.assertEqual(renewed, self.users[:2])
+        self.hub.publish([Event("jobs-1", b"{}"), Event("jobs-2", b"[]")])
+        self.assertEqual(self.first.texts(), [])
+        self.assertEqual(self.second.texts(), [b"[]"])
+        self.assertEqual(self.other.texts(), [b"{}"])
+
+    def test_nobody(self) -> None:
+        """A user who is not here has nothing to lose."""
+        self.assertEqual(self.factory.revoke("9", None), 0)
+        self.assertEqual(self.factory.revoke("9", Patterns(["*"])), 0)
+
+    def test_in_slices(self) -> None:
+        """However many there are, no turn of the reactor is long; all are counted."""
+        closed = self.factory.protocol.send_close
+
+        def slow(protocol: Any, code: int, reason: str) -> None:
+            self.reactor.rightNow += SLICE
+            closed(protocol, code, reason)
+
+        self.patch(self.factory.protocol, "send_close", slow)
+        self.assertEqual(self.factory.revoke("7", None), 2)
+        codes = []
+        for client in (self.first, self.second):
+            client.wire.drain()
+            codes.append(b"access was revoked" in client.wire.taken)
+        self.assertEqual(codes, [True, False])
+        self.reactor.advance(0)
+        self.second.pump()
+        self.assertEqual(self.second.close_code, 1008)
+
+    def test_nothing_stays(self) -> None:
+        """Who has left is not in the roster."""
+        for client in (self.first, self.second, self.other):
+            client.leave()
+        self.assertEqual(self.factory.revoke("7", None), 0)
+        self.assertEqual(self.factory.entrance.roster._connections, {})
+
+
+class _Protocol:
+    """In place of a client's protocol, to be looked at again."""
+
+    def __init__(self, looked_at: list["_Protocol"]) -> None:
+        self._looked_at = looked_at
+
+    def recheck(self) -> None:
+        """Take note."""
+        self._looked_at.append(self)
+
+
+class RecheckTests(ListenerCase):
+    """Looking again at everybody."""
+
+    def test_clients(self) -> None:
+        """Who may not be here any more is closed; the others stay."""
+        stays, goes = FakeUser(), FakeUser()
+        goes.renewed = None
+        users = [stays, goes]
+        self.listener(FakeAuthenticator(lambda: succeed(users.pop(0))))
+        clients = [MemoryClient(self.reactor, self.factory).connect() for _ in range(2)]
+        self.factory.recheck_all()
+        self.reactor.advance(0.25)
+        for client in clients:
+            client.pump()
+        self.assertEqual([client.close_code for client in clients], [None, 4401])
+
+    def test_spread(self) -> None:
+        """Many are looked at over some time, evenly, each once."""
+        looked_at: list[_Protocol] = []
+        protocols: Any = {_Protocol(looked_at) for _ in range(1000)}
+        self.listener().connections = protocols
+        self.factory.recheck_all()
+        counts = []
+        for _ in range(int(RECHECK_SPREAD)):
+            counts.append(len(looked_at))
+            self.reactor.pump([0.25] * 4)
+        self.assertEqual(counts[0], 9)
+        self.assertEqual(counts[15], 9 + 15 * 36)
+        self.assertEqual(len(looked_at), 1000)
+        self.assertEqual(set(looked_at), protocols)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_meanwhile(self) -> None:
+        """Once more meanwhile, it begins anew with all, and no faster."""
+        looked_at: list[_Protocol] = []
+        protocols: Any = {_Protocol(looked_at) for _ in range(1000)}
+        self.listener().connections = protocols
+        self.factory.recheck_all()
+        self.reactor.pump([0.25] * 4)
+        seen = len(looked_at)
+        self.factory.recheck_all()
+        self.assertEqual(len(looked_at), seen)
+        self.reactor.pump([0.25] * 4 * int(RECHECK_SPREAD))
+        self.assertEqual(len(looked_at), seen + 1000)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_nobody(self) -> None:
+        """Without clients there is nothing to do."""
+        self.listener().recheck_all()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class LimitTests(ListenerCase):

@@ -8,7 +8,6 @@ python-websockets library's protocol without I/O.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autobahn.websocket.types import ConnectionRequest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
@@ -26,13 +25,17 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-from towerws.auth.anonymous import AnonymousIdentity
+from tests.revoking import Revoking
+from towerws.auth.handshake import Handshake
+from towerws.auth.interfaces import IUser
+from towerws.auth.portal import NOBODY
 from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
-from towerws.core.session import Identity
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
-from towerws.handshake import Authenticator
+from towerws.websocket.handshake import Authenticator
+
+_PEER = IPv4Address("TCP", "127.0.0.1", 40_000)
 
 
 class MemoryTransport(FileDescriptor):
@@ -47,9 +50,12 @@ class MemoryTransport(FileDescriptor):
 
     no_delay = False
 
-    def __init__(self, reactor: MemoryReactorClock, factory: Factory) -> None:
-        """Accept a connection."""
+    def __init__(
+        self, reactor: MemoryReactorClock, factory: Factory[Any], peer: IAddress = _PEER
+    ) -> None:
+        """Accept a connection from an address."""
         super().__init__(reactor)
+        self._peer = peer
         self._memory = reactor
         self.taken = bytearray()
         self.stalled = False
@@ -57,7 +63,7 @@ class MemoryTransport(FileDescriptor):
         self.connected = 1
         protocol = factory.buildProtocol(self.getPeer())
         assert protocol is not None
-        self.protocol: Protocol = protocol  # type: ignore[assignment]  # of ours, so a Protocol
+        self.protocol: Protocol = protocol
         self.protocol.makeConnection(self)
         self.startReading()
 
@@ -67,7 +73,7 @@ class MemoryTransport(FileDescriptor):
 
     def getPeer(self) -> IAddress:  # noqa: N802  # Twisted's name
         """Name the client's end."""
-        return IPv4Address("TCP", "127.0.0.1", 40_000)
+        return self._peer
 
     def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802  # Twisted's name
         """Send small writes at once, or not."""
@@ -135,9 +141,10 @@ class MemoryClient:
         *,
         headers: Sequence[tuple[str, str]] = (),
         extensions: Sequence[ClientExtensionFactory] | None = None,
+        peer: IAddress = _PEER,
     ) -> None:
         """Prepare a client and connect the transport; `connect` begins to speak."""
-        self.wire = MemoryTransport(reactor, factory)
+        self.wire = MemoryTransport(reactor, factory, peer)
         self.protocol = ClientProtocol(
             parse_uri(f"ws://127.0.0.1:8051{path}"), extensions=extensions, max_size=None
         )
@@ -211,17 +218,17 @@ class FakeAuthenticator:
 
     Attributes:
         answer: Called for each handshake.
-        requests: The handshakes that it was asked about.
+        shown: The handshakes that it was asked about.
     """
 
-    def __init__(self, answer: Callable[[], Deferred[Identity | None]] | None = None) -> None:
+    def __init__(self, answer: "Callable[[], Deferred[IUser | None]] | None" = None) -> None:
         """Let everybody in unless told otherwise."""
-        self.answer = answer or (lambda: succeed(AnonymousIdentity()))
-        self.requests: list[ConnectionRequest] = []
+        self.answer = answer or (lambda: succeed(NOBODY))
+        self.shown: list[Handshake] = []
 
-    def authenticate(self, request: ConnectionRequest) -> Deferred[Identity | None]:
-        """Answer as told; see `towerws.factory.Authenticator`."""
-        self.requests.append(request)
+    def authenticate(self, handshake: Handshake) -> "Deferred[IUser | None]":
+        """Answer as told; see `towerws.websocket.handshake.Authenticator`."""
+        self.shown.append(handshake)
         return self.answer()
 
 
@@ -241,7 +248,7 @@ class ListenerCase(SynchronousTestCase):
         self.patch(tx.config, "loop", self.reactor)
         self.metrics = Metrics()
         self.hub = Hub(self.metrics)
-        self.hub.attach(EmbeddedSource(self.hub))
+        self.hub.attach(EmbeddedSource(self.hub, Revoking().revocations))
 
     def listener(
         self, authenticator: Authenticator | None = None, **settings: Any
@@ -271,9 +278,9 @@ class ListenerCase(SynchronousTestCase):
         self.assertIn(b"groups_joined", reply)
         return client
 
-    def exchange(self, request: bytes) -> tuple[bytes, MemoryTransport]:
+    def exchange(self, request: bytes, peer: IAddress = _PEER) -> tuple[bytes, MemoryTransport]:
         """Send raw bytes on a new connection; give what came back, and the connection."""
-        wire = MemoryTransport(self.reactor, self.factory)
+        wire = MemoryTransport(self.reactor, self.factory, peer)
         wire.deliver(request)
         wire.drain()
         return bytes(wire.taken), wire

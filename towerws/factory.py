@@ -3,31 +3,41 @@
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 from random import random
-from typing import Any
+from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from towerws import handshake
-from towerws.compression import accept_compression
+from towerws.core.forwarding import Proxies
 from towerws.core.hub import Hub
+from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
 from towerws.core.outbox import DEFAULT_BUDGET
-from towerws.core.session import Limits, SessionCounters
+from towerws.core.patterns import Patterns
 from towerws.core.wire import CloseCode
-from towerws.lean import with_options
-from towerws.quiet import QuietLog
-from towerws.timeouts import Timeouts
-from towerws.turns import Slices, shorten_turns
-from towerws.websocket import CLOSE_TIMEOUT, ClientProtocol
+from towerws.websocket import handshake
+from towerws.websocket.compression import accept_compression
+from towerws.websocket.entrance import Entrance
+from towerws.websocket.lean import with_options
+from towerws.websocket.protocol import CLOSE_TIMEOUT, ClientProtocol
+from towerws.websocket.quiet import QuietLog
+from towerws.websocket.timeouts import Timeouts
+from towerws.websocket.turns import Slices, shorten_turns
 
 #: Seconds without traffic after which a Ping goes out; nginx cuts after 60.
 PING_INTERVAL = 20
 
 #: Seconds for a client to answer a Ping before the connection is dropped.
 PING_TIMEOUT = 30
+
+#: Over how many seconds all clients are looked at again, so that no backend has to answer for all
+#: of them at once. For ten thousand that is some 300 a second.
+RECHECK_SPREAD = 30.0
+_RECHECK_STEP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,14 @@ class Settings:
         paths: Where the websocket is.
         origins: Origins of pages that may connect beside the server's own, as
             `towerws.core.origin.normalize` gives them.
+        guard_rebinding: Whether pages have to be named in ``origins``, unless they come from an
+            address or a name of this machine. To be set where everybody may connect, since there a
+            page whose name somebody has pointed at this machine is as good as any.
+        trusted_proxies: Who is believed to say where a client comes from.
         max_connections: Connections at a time, handshakes included; 0 for no limit.
+        max_connections_per_address: The same from one address, or one /64 of IPv6; 0 for no limit.
+        max_connections_per_user: The same of one user, from the authentication on.
+        max_handshakes: Handshakes per second from one address in the long run; 0 for no limit.
         max_message: The largest message of a client, in bytes.
         max_outbox: What may wait for one client that reads slowly, in bytes.
         close_spread: Over how many seconds the connections are closed when all have to be, so
@@ -48,7 +65,12 @@ class Settings:
 
     paths: frozenset[str] = frozenset({"/websocket/", "/websocket"})
     origins: frozenset[str] = frozenset()
+    guard_rebinding: bool = False
+    trusted_proxies: Proxies = field(default_factory=lambda: Proxies(()))
     max_connections: int = 10_000
+    max_connections_per_address: int = 1000
+    max_connections_per_user: int = 100
+    max_handshakes: int = 50
     max_message: int = 1 << 16
     max_outbox: int = DEFAULT_BUDGET
     close_spread: float = 5.0
@@ -60,14 +82,17 @@ class ClientFactory(WebSocketServerFactory):
 
     Attributes:
         settings: How the listener behaves.
-        authenticator: Finds out who connects.
+        entrance: Finds out who connects, and who is connected.
         hub: Takes the subscriptions.
-        clock: Measures the time an authentication takes.
+        clock: Measures how long things take.
+        timeouts: Those of all clients.
         random: Gives numbers from 0 to 1.
         session_counters: Count what clients send.
         slow_readers: Counts the connections that were cut for not reading.
         connections: The clients whose handshake is done.
     """
+
+    _log = Logger()
 
     protocol = ClientProtocol  # type: ignore[assignment]  # Twisted wants a callable here
     noisy = False
@@ -92,12 +117,13 @@ class ClientFactory(WebSocketServerFactory):
         # No "Server" header: who asks for it is looking for a version with a known hole.
         super().__init__(server="", reactor=clock)
         self.hub = hub
-        self.authenticator = authenticator
         self.settings = settings
         self.clock = clock
         self.random = random
         self.connections: set[ClientProtocol] = set()
-        self.session_counters = SessionCounters(metrics)
+        excesses = Excesses(metrics, clock.seconds, self._report)
+        self.entrance = Entrance(authenticator, settings, excesses, clock)
+        self.session_counters = SessionCounters(metrics, excesses)
         self.slow_readers = metrics.counter(
             "towerws_slow_readers_total", "Connections that were cut for reading too slowly."
         )
@@ -107,8 +133,9 @@ class ClientFactory(WebSocketServerFactory):
         self.setProtocolOptions(**_protocol_options(settings))
         self.protocol = with_options(ClientProtocol, self, log=QuietLog(clock.seconds))
         self._slices = Slices(clock)
-        # Autobahn has one of its own by this name.
-        self._batched_timer = Timeouts(clock, self._slices)
+        self._to_recheck: list[ClientProtocol] = []
+        # Autobahn has one of its own by the second name.
+        self.timeouts = self._batched_timer = Timeouts(clock, self._slices)
 
     def startFactory(self) -> None:  # noqa: N802  # Twisted's name
         """Prepare the process for many clients; Twisted calls it when it begins to listen."""
@@ -159,6 +186,49 @@ class ClientFactory(WebSocketServerFactory):
             partial(protocol.send_close, code, reason) for protocol in tuple(self.connections)
         )
 
+    def revoke(self, user: str, groups: Patterns | None) -> int:
+        """Take access away from all connections of a user, some in each turn of the reactor.
+
+        Whoever is being authenticated meanwhile is asked about once more.
+
+        Args:
+            user: The user's id as text.
+            groups: To which groups; None to close the connections.
+
+        Returns:
+            How many connections lose something.
+        """
+        # All that come in here are made here.
+        connections = cast("tuple[ClientProtocol, ...]", self.entrance.roster.revoke(user))
+        # Counted first: the later ones may be told in a later turn.
+        concerned = sum(groups is None or each.hears(groups) for each in connections)
+        self._slices.run(partial(protocol.revoke, groups) for protocol in connections)
+        return concerned
+
+    def recheck_all(self) -> None:
+        """Look again at what every client may hear, spread over `RECHECK_SPREAD` seconds.
+
+        To be called when the rules have changed; once more meanwhile, and it begins anew.
+        """
+        is_under_way = bool(self._to_recheck)
+        self._to_recheck = list(self.connections)
+        if not is_under_way:
+            self._recheck_some(ceil(len(self._to_recheck) * _RECHECK_STEP / RECHECK_SPREAD))
+
+    def _recheck_some(self, count: int) -> None:
+        some, self._to_recheck = self._to_recheck[:count], self._to_recheck[count:]
+        self._slices.run(protocol.recheck for protocol in some)
+        if self._to_recheck:
+            self.clock.callLater(_RECHECK_STEP, self._recheck_some, count)
+
+    def _report(self, limit: str, who: str, held_back: int) -> None:
+        self._log.warn(
+            "over the limit {limit}: {who} ({held_back} more since the last such line)",
+            limit=limit,
+            who=who,
+            held_back=held_back,
+        )
+
 
 def _protocol_options(settings: Settings) -> dict[str, Any]:
     # Each of these is off or without limit unless told.
@@ -166,7 +236,8 @@ def _protocol_options(settings: Settings) -> dict[str, Any]:
         "webStatus": False,
         "maxFramePayloadSize": settings.max_message,
         "maxMessagePayloadSize": settings.max_message,
-        "maxConnections": settings.max_connections,
+        # See `Entrance.look_at`, which counts what it refuses.
+        "maxConnections": 0,
         "failByDrop": False,
         "echoCloseCodeReason": False,
         "versions": [13],

@@ -11,7 +11,7 @@ from math import ceil
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from towerws.turns import Slices
+from towerws.websocket.turns import Slices
 
 #: Seconds by which timeouts may be late, so that many of them share one timer.
 GRAIN = 0.2
@@ -56,6 +56,10 @@ class Timeouts:
         # By the number of the grain of time in which they run out. The inner dicts are sets that
         # keep the order, in which each of ten thousand is found at once.
         self._waiting: dict[int, tuple[IDelayedCall, dict[Timeout, None]]] = {}
+
+    def seconds(self) -> float:
+        """Tell the time of the clock."""
+        return self._clock.seconds()
 
     def call_later(self, delay: float, call: Callable[[], object]) -> Timeout:
         """Make a call some time; it has Autobahn's name.

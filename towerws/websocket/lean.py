@@ -3,7 +3,7 @@
 Autobahn keeps some hundred attributes of each connection in a dict: the options, which are the same
 for all, everything about the handshake, and objects that nobody here uses. docs/performance.md has
 the figures. Nothing depends on this module but memory and time: if a later Autobahn has other
-attributes they cost what they cost, and tests/test_lean.py tells.
+attributes they cost what they cost, and tests/websocket/test_lean.py tells.
 """
 
 from typing import TypeVar, cast
@@ -42,7 +42,7 @@ class LeanServerProtocol(WebSocketServerProtocol):
     """Autobahn's protocol, without what is the same for all connections or used by none."""
 
     # A slot takes 8 bytes, an entry of a dict that is no longer shared 24 and more. What Twisted
-    # and `towerws.websocket` add are few enough for Python to share the keys.
+    # and `towerws.websocket.protocol` add are few enough for Python to share the keys.
     __slots__ = (
         *_OF_THE_HANDSHAKE,
         *_UNUSED,

@@ -1,61 +1,45 @@
 """The websocket of one client: Autobahn's protocol, as thin a shell as it can be.
 
-It answers the opening handshake (path, origin, authentication) and passes messages to a
+Once the opening handshake (`towerws.websocket.opening`) is done it passes messages to a
 `towerws.core.session.Session`; everything else is Autobahn's or the core's. Autobahn's habits that
 shaped this file are told where they bite; docs/architecture.md lists them.
 """
 
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-from autobahn.websocket.types import ConnectionRequest
-from twisted.internet import defer
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.interfaces import IConsumer, IDelayedCall, ITransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from towerws import handshake
-from towerws.compression import negotiable
-from towerws.connection import ClientConnection
 from towerws.core.event import Variant
 from towerws.core.outbox import Outbox
-from towerws.core.session import Identity, Session
+from towerws.core.patterns import Patterns
+from towerws.core.session import Session
 from towerws.core.wire import CloseCode
-from towerws.identity import GuardedIdentity
-from towerws.lean import LeanServerProtocol
-
-if TYPE_CHECKING:
-    from towerws.factory import ClientFactory
+from towerws.websocket import handshake
+from towerws.websocket.connection import ClientConnection
+from towerws.websocket.identity import GuardedIdentity
+from towerws.websocket.opening import OpeningProtocol
 
 #: Seconds for a client to answer a Close frame before the connection is dropped.
 CLOSE_TIMEOUT = 2
 
 
-class _IStreamTransport(ITransport, IConsumer):
-    """What Twisted's stream transports are."""
-
-
-class ClientProtocol(LeanServerProtocol):
+class ClientProtocol(OpeningProtocol):
     """The websocket of one client."""
 
     _log = Logger()
 
-    factory: "ClientFactory"
-    transport: _IStreamTransport
-
     __slots__ = (
-        "_authentication", "_closing_soon", "_connection", "_identity", "_last_resort",
-        "_timed_out",
+        "_closing_soon", "_connection", "_identity", "_last_resort", "_timed_out",
     )  # fmt: skip
 
     def __init__(self) -> None:
         """Make a protocol for one connection."""
         super().__init__()
         self._connection: ClientConnection | None = None
-        self._authentication: Deferred[Identity | None] | None = None
         self._identity: GuardedIdentity | None = None
         self._closing_soon: IDelayedCall | None = None
         self._last_resort: IDelayedCall | None = None
@@ -67,81 +51,51 @@ class ClientProtocol(LeanServerProtocol):
         Args:
             data: As they came.
         """
-        if self.state == self.STATE_CONNECTING:
-            if len(self.data) + len(data) > handshake.MAX_BYTES:
-                self.failHandshake(
-                    "The request is too large.", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-                )
-                return
-            if self._authentication is not None:
-                # Autobahn would look for a second request in what comes before the first one is
-                # answered; once it has been, Autobahn goes on with what is left here.
-                self.data += data
-                return
         super().dataReceived(data)
         if self.state == self.STATE_CLOSING and len(self.data) > handshake.MAX_BYTES:
             # Behind a message that cannot be inflated Autobahn reads nothing, and keeps it all.
             self.dropConnection(abort=True)
-
-    def onConnect(  # type: ignore[override]  # Autobahn takes a Deferred of what it declares
-        self, request: ConnectionRequest
-    ) -> Deferred[None]:
-        """Decide on a handshake that Autobahn found to be correct.
-
-        Args:
-            request: The handshake.
-
-        Returns:
-            Fires with None (no subprotocol) to let the client in, and fails with
-            `ConnectionDeny` to refuse it.
-        """
-        settings = self.factory.settings
-        handshake.check(request, settings.paths, settings.origins)
-        return Deferred.fromCoroutine(self._authenticate(request))
-
-    async def _authenticate(self, request: ConnectionRequest) -> None:
-        # A Deferred of our own is waited for: an authenticator may not let its own be cancelled.
-        answer: Deferred[Identity | None] = Deferred()
-        answer.addTimeout(handshake.AUTHENTICATION_TIMEOUT, self.factory.clock)
-        self._authentication = answer
-        work = maybeDeferred(self.factory.authenticator.authenticate, request)
-        work.chainDeferred(answer)
-        try:
-            identity = await answer
-        except (defer.TimeoutError, CancelledError):
-            work.cancel()
-            raise handshake.denied(
-                HTTPStatus.SERVICE_UNAVAILABLE, "Authentication took too long."
-            ) from None
-        except Exception:  # noqa: BLE001  # authenticators are plugins; the client gets an answer
-            self._log.failure("while authenticating a client")
-            raise handshake.denied(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "Authentication failed by a fault of the server."
-            ) from None
-        finally:
-            self._authentication = None
-        if self.state != self.STATE_CONNECTING:
-            # The client left meanwhile. Autobahn would open the connection all the same, and
-            # never close it again.
-            raise handshake.denied(HTTPStatus.REQUEST_TIMEOUT, "The client is gone.")
-        if identity is not None:
-            self._identity = GuardedIdentity(identity, self._guard, self.factory.clock)
 
     def onOpen(self) -> None:
         """Begin the session."""
         factory = self.factory
         variant = Variant.DEFLATE if self.websocket_extensions_in_use else Variant.PLAIN
         self.let_go()
+        if self.user is not None:
+            self._identity = GuardedIdentity(self.user, self._guard, factory.clock)
+            self.user = None
         outbox = Outbox(factory.settings.max_outbox)
         connection = ClientConnection(self, self.transport, variant, outbox, factory.slow_readers)
         hub, limits, counters = factory.hub, factory.settings.limits, factory.session_counters
         connection.session = Session(
-            connection, self._identity, hub, limits, counters, seconds=factory.clock.seconds
+            connection, self._identity, hub, limits, counters, clock=factory.timeouts
         )
         self._connection = connection
         self.transport.registerProducer(connection, True)
         factory.opened(self)
         self._guard(connection.session.start)
+
+    def hears(self, groups: Patterns) -> bool:
+        """Tell whether the client is in one of some groups."""
+        connection = self._connection
+        return connection is not None and any(
+            name in groups for name in self.factory.hub.groups_of(connection)
+        )
+
+    def revoke(self, groups: Patterns | None) -> None:
+        """Take access away.
+
+        Args:
+            groups: To which groups; None to close the connection.
+        """
+        self._tell(lambda session: session.revoke(groups))
+        if groups is not None:
+            # What is known of the user is from before.
+            self.recheck()
+
+    def recheck(self) -> None:
+        """Look again at what the client may hear."""
+        self._tell(Session.recheck)
 
     def onPing(self, payload: bytes) -> None:
         """Answer a Ping.
@@ -159,9 +113,7 @@ class ClientProtocol(LeanServerProtocol):
             payload: The message.
             isBinary: True for a binary one.
         """
-        if self._connection is not None and self._connection.session is not None:
-            session = self._connection.session
-            self._guard(lambda: session.received(payload, is_binary=isBinary))
+        self._tell(lambda session: session.received(payload, is_binary=isBinary))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End the session, or the handshake if there is none yet.
@@ -170,8 +122,6 @@ class ClientProtocol(LeanServerProtocol):
             reason: Why, for Autobahn.
         """
         super().connectionLost(reason)
-        if self._authentication is not None:
-            self._authentication.cancel()
         if self._identity is not None:
             self._identity.forget()
         for call in (self._closing_soon, self._last_resort):
@@ -248,33 +198,6 @@ class ClientProtocol(LeanServerProtocol):
                 factory.random() * factory.settings.close_spread, self.send_close, code, reason
             )
 
-    def sendHttpErrorResponse(
-        self, code: int, reason: str, responseHeaders: list[tuple[str, str]] | None = None
-    ) -> None:
-        """Refuse a handshake.
-
-        Args:
-            code: The HTTP status.
-            reason: One sentence.
-            responseHeaders: More headers.
-        """
-        if self.state != self.STATE_CONNECTING:
-            return
-        status = HTTPStatus(code)
-        if status is HTTPStatus.UPGRADE_REQUIRED:
-            status, reason = handshake.plain_request_refusal(
-                self.http_request_path, self.factory.settings.paths
-            )
-        self.factory.refused(status)
-        self.sendData(handshake.render_refusal(status, reason, responseHeaders or ()))
-
-    def _parseExtensionsHeader(  # noqa: N802  # Autobahn's name
-        self,
-        header: str,
-        removeQuotes: bool = True,  # noqa: N803
-    ) -> list[tuple[str, dict[str, Any]]]:
-        return negotiable(super()._parseExtensionsHeader(header, removeQuotes))
-
     def _cause(self) -> str:
         if self.wasOpenHandshakeTimeout:
             return "handshake_timeout"
@@ -286,7 +209,11 @@ class ClientProtocol(LeanServerProtocol):
             return "handshake"
         return "client" if self.wasClean else "lost"
 
-    def _guard(self, step: Callable[[], None]) -> None:
+    def _tell(self, step: Callable[[Session], object]) -> None:
+        if self._connection is not None and self._connection.session is not None:
+            self._guard(partial(step, self._connection.session))
+
+    def _guard(self, step: Callable[[], object]) -> None:
         # Autobahn swallows what onOpen raises, and the connection stays open and mute; what
         # onMessage raises would end it without a close code.
         try:

@@ -1,0 +1,1 @@
+"""One client's websocket, from the first byte to the last: Autobahn's, and what it lacks."""
