@@ -5,11 +5,13 @@ import re
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from towerws.core.metrics import Metrics
-from towerws.operations import OperationsSite
+from towerws.core.revocation import Revocation
+from towerws.operations.site import OperationsSite
 
 #: The text format of Prometheus, version 0.0.4: what a line may be.
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -22,11 +24,12 @@ EXPOSITION = re.compile(
 
 
 class FakeEmitter:
-    """A `towerws.operations.Emitter` that a test tells what to answer.
+    """A `towerws.operations.publishing.Emitter` that a test tells what to answer.
 
     Attributes:
         answer: What the next emits get.
         emitted: What was published.
+        revoked: What was revoked.
         reason: Why it is not ready.
     """
 
@@ -34,15 +37,21 @@ class FakeEmitter:
         """Take everything."""
         self.answer: Deferred[dict[str, object]] | None = None
         self.emitted: list[tuple[str, bytes]] = []
+        self.revoked: list[Revocation] = []
         self.reason: str | None = None
 
     def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
-        """See `towerws.operations.Emitter`."""
+        """See `towerws.operations.publishing.Emitter`."""
         self.emitted.append((group, payload))
         return succeed({"confirmed": True}) if self.answer is None else self.answer
 
+    def revoke(self, revocation: Revocation) -> Deferred[dict[str, object]]:
+        """See `towerws.operations.publishing.Emitter`."""
+        self.revoked.append(revocation)
+        return succeed({"connections": 3}) if self.answer is None else self.answer
+
     def unready(self) -> str | None:
-        """See `towerws.operations.Emitter`."""
+        """See `towerws.operations.publishing.Emitter`."""
         return self.reason
 
 
@@ -88,18 +97,18 @@ class SiteCase(SynchronousTestCase):
         self.site.reactor = self.reactor
         self.channels: list[Any] = []
 
-    def open(self) -> StringTransport:
-        """Connect to the site."""
+    def open(self, host: IAddress | None = None) -> StringTransport:
+        """Connect to the site, which is at an address."""
         channel = self.site.buildProtocol(None)
-        transport = StringTransport()
+        transport = StringTransport(host)
         transport.protocol = channel  # type: ignore[attr-defined]
         channel.makeConnection(transport)
         self.channels.append(channel)
         return transport
 
-    def send(self, data: bytes) -> StringTransport:
+    def send(self, data: bytes, host: IAddress | None = None) -> StringTransport:
         """Send bytes on a new connection."""
-        transport = self.open()
+        transport = self.open(host)
         self.channels[-1].dataReceived(data)
         return transport
 
@@ -123,6 +132,10 @@ class SiteCase(SynchronousTestCase):
 
     def counted(self, result: str) -> float:
         """Read the counter of emits with a result."""
-        name = f'towerws_emits_total{{result="{result}"}}'
-        (line,) = (line for line in self.metrics.render().splitlines() if line.startswith(name))
+        return self.metric(f'towerws_emits_total{{result="{result}"}}')
+
+    def metric(self, name: str) -> float:
+        """Read a number off the metrics page, by its name with labels."""
+        lines = self.metrics.render().splitlines()
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
         return float(line.rpartition(" ")[2])
