@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, FakeConnect
 from tests.fakes import FakeConnection
+from tests.revoking import Revoking
 from towerws.amqp.errors import ConnectFailed, ConnectionLost
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
 from towerws.core.broker_url import BrokerURL
@@ -24,6 +25,8 @@ class BridgeCase(SynchronousTestCase):
     Attributes:
         attempts: How often it tried to connect.
         delays: The numbers of the attempts before which it waited.
+        resumed: How often it said that it came into service.
+        revoking: What takes revocations.
     """
 
     hosts = "one,two:5673"
@@ -33,6 +36,7 @@ class BridgeCase(SynchronousTestCase):
         self.clock = Clock()
         self.metrics = Metrics()
         self.hub = Hub(self.metrics)
+        self.revoking = Revoking(self.metrics, self.clock)
         self.connect = FakeConnect()
         self.bridge = AMQPBridge(
             BrokerURL.parse(f"amqp://user:s3cret@{self.hosts}/"),
@@ -40,13 +44,19 @@ class BridgeCase(SynchronousTestCase):
             BridgeSettings(exchange="events", prefetch=40, max_event=1000),
             self.metrics,
             self.clock,
+            revocations=self.revoking.revocations,
+            on_resumed=self._resumed,
             connect=self.connect,
         )
         self.hub.attach(self.bridge)
         self.addCleanup(self.bridge.stopService)
         self.attempts = self.connect.attempts
         self.delays: list[int] = []
+        self.resumed = 0
         self.bridge._retry_delay = self._delay
+
+    def _resumed(self) -> None:
+        self.resumed += 1
 
     def _delay(self, attempt: int) -> float:
         self.delays.append(attempt)

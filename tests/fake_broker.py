@@ -73,7 +73,8 @@ class FakeClient:
 
     Attributes:
         calls: All requests, in order.
-        held: Names of the requests that the broker does not answer by itself.
+        held: Names of the requests that the broker does not answer by itself. Those for a routing
+            key of the server's own it always answers.
         acks: Channel, delivery tag and whether it stands for those before, of each.
         published: Channel, exchange, routing key, body and properties of each.
         confirmation: What the next publish gets.
@@ -107,7 +108,7 @@ class FakeClient:
             return fail(self.lost)
         call = Call(channel, name, arguments, Deferred(self._cancelled))
         self.calls.append(call)
-        if name not in self.held:
+        if name not in self.held or _is_own(call):
             self.reply(call)
         return call.answer
 
@@ -124,9 +125,11 @@ class FakeClient:
         self.reply(next(call for call in waiting if call.name == name))
 
     def named(self, *names: str) -> list[tuple[str, str]]:
-        """Give name and routing key of the requests with one of these names."""
+        """Give name and routing key of the requests with one of these names, for groups."""
         return [
-            (call.name, call.arguments["routing_key"]) for call in self.calls if call.name in names
+            (call.name, call.arguments["routing_key"])
+            for call in self.calls
+            if call.name in names and not _is_own(call)
         ]
 
     def lose(self, reason: AMQPError) -> None:
@@ -190,6 +193,10 @@ class FakeClient:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(self.lost)
+
+
+def _is_own(call: Call) -> bool:
+    return str(call.arguments.get("routing_key", "")).startswith("$")
 
 
 @dataclass

@@ -96,6 +96,8 @@ class ConnectingTests(BridgeCase):
             BridgeSettings(),
             Metrics(),
             self.clock,
+            revocations=self.revoking.revocations,
+            on_resumed=self._resumed,
             connect=self.connect,
         )
         delays = [bridge._retry_delay(attempt) for attempt in range(100)]

@@ -136,6 +136,8 @@ class EmitTests(BridgeCase):
             BridgeSettings(),
             metrics,
             self.clock,
+            revocations=self.revoking.revocations,
+            on_resumed=self._resumed,
             emits=False,
             connect=self.connect,
         )

@@ -11,6 +11,7 @@ from towerws.broker_emitter import CLOSE_WITHIN, BrokerEmitter
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import Revocation
 
 
 class BrokerEmitterTests(SynchronousTestCase):
@@ -42,6 +43,16 @@ class BrokerEmitterTests(SynchronousTestCase):
         ((_, exchange, group, body, _), _) = client.published
         self.assertEqual((exchange, group, body), ("events", "jobs-1", b"{}"))
         self.assertEqual(len(self.connect.attempts), 1)
+
+    def test_revoke(self) -> None:
+        """A revocation takes the same way, under the routing key that is no group's."""
+        revoked = Deferred.fromCoroutine(self.emitter.revoke(Revocation("7", "jobs-1")))
+        client = FakeClient(self.clock, ())
+        self.connect.attempts[0].outcome.callback(client)
+        self.assertEqual(self.successResultOf(revoked), {"confirmed": True})
+        ((_, exchange, key, body, _),) = client.published
+        self.assertEqual((exchange, key), ("events", "$revoke"))
+        self.assertEqual(body, b'{"user": "7", "group": "jobs-1"}')
 
     def test_away(self) -> None:
         """The publisher gets a sentence."""

@@ -3,8 +3,10 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fakes import FakeConnection
+from tests.revoking import Revoking
 from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import Revocation
 from towerws.core.subscriptions import Change
 from towerws.embedded import EmbeddedSource
 
@@ -15,7 +17,8 @@ class EmbeddedSourceTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Put both together."""
         self.hub = Hub(Metrics())
-        self.source = EmbeddedSource(self.hub)
+        self.revoking = Revoking()
+        self.source = EmbeddedSource(self.hub, self.revoking.revocations)
         self.hub.attach(self.source)
 
     def test_in_force_at_once(self) -> None:
@@ -41,6 +44,13 @@ class EmbeddedSourceTests(SynchronousTestCase):
         """That nobody listens is no error."""
         answered = self.source.emit("jobs-1", b"{}")
         self.assertEqual(self.successResultOf(answered), {"connections": 0})
+
+    def test_revoke(self) -> None:
+        """A revocation is carried out at once; the answer says how many connections it was for."""
+        self.revoking.concerned = 2
+        revoked = self.source.revoke(Revocation("7", "jobs-1"))
+        self.assertEqual(self.successResultOf(revoked), {"connections": 2})
+        self.assertEqual(self.revoking.asked, [Revocation("7", "jobs-1")])
 
     def test_always_ready(self) -> None:
         """There is nothing it could wait for, before the start and after the end."""

@@ -5,7 +5,9 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import delivery
+from tests.revoking import Revoking
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import Revocation
 from towerws.core.throttle import Throttle
 from towerws.intake import Intake
 
@@ -17,7 +19,13 @@ class IntakeTests(SynchronousTestCase):
         """Listen to jobs-1."""
         self.clock = Clock()
         self.metrics = Metrics()
-        self.intake = Intake({"jobs-1"}, self.metrics, Throttle(self.clock.seconds))
+        self.revoking = Revoking(self.metrics, self.clock)
+        self.intake = Intake(
+            {"jobs-1"},
+            self.revoking.revocations,
+            self.metrics,
+            Throttle(self.clock.seconds),
+        )
 
     def _dropped(self, reason: str, *bodies: bytes | None) -> str:
         with capturedLogs() as logs:
@@ -77,3 +85,21 @@ class IntakeTests(SynchronousTestCase):
         """What nobody hears costs no parsing; the hub counts it, good or bad."""
         (event,) = self.intake.events([delivery(1, "jobs-2", b"x")])
         self.assertEqual((event.group, event.payload), ("jobs-2", b"x"))
+
+    def test_revocations(self) -> None:
+        """They are carried out in their order and are no events, good or bad."""
+        events = self.intake.events(
+            [
+                delivery(1),
+                delivery(2, "$revoke", b'{"user": "7"}'),
+                delivery(3, "$revoke", b"s3cret"),
+                delivery(4, "$revoke", None),
+                delivery(5, "$revoke", b'{"user": "8", "group": "jobs-*"}'),
+                delivery(6),
+            ]
+        )
+        self.assertEqual([event.group for event in events], ["jobs-1", "jobs-1"])
+        self.assertEqual(self.revoking.asked, [Revocation("7"), Revocation("8", "jobs-*")])
+        page = self.metrics.render()
+        self.assertIn('towerws_revocations_total{result="invalid"} 2\n', page)
+        self.assertIn('towerws_events_dropped_total{reason="too_large"} 0\n', page)

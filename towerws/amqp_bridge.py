@@ -1,6 +1,6 @@
 """The event source behind a broker: consumes from RabbitMQ, and reconnects when that is lost."""
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,8 +23,10 @@ from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import Hub, SourceUnavailable
 from towerws.core.interests import Interests
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import ROUTING_KEY, Revocation
 from towerws.core.throttle import Throttle
 from towerws.intake import Intake
+from towerws.revocations import Revocations
 
 #: Seconds that a connection must have lived for the next one to be tried without much delay. A
 #: broker that closes each connection soon after its start is not to be stormed.
@@ -68,6 +70,8 @@ class AMQPBridge(Service):
         metrics: Metrics,
         reactor: Any,
         *,
+        revocations: Revocations,
+        on_resumed: Callable[[], object],
         emits: bool = True,
         connect: Callable[..., Deferred[Client]] = connect,
     ) -> None:
@@ -79,7 +83,10 @@ class AMQPBridge(Service):
             settings: How to consume.
             metrics: Where things are counted.
             reactor: Connects and measures time.
-            emits: Whether `emit` is to work; else somebody else publishes.
+            revocations: Takes those.
+            on_resumed: Called when it has come into service: what was revoked before may have been
+                missed.
+            emits: Whether `emit` and `revoke` are to work; else somebody else publishes.
             connect: For tests; see `towerws.amqp.connect.connect`.
         """
         self._hosts = Hosts(url.hosts)
@@ -90,7 +97,8 @@ class AMQPBridge(Service):
         self._retry_delay = backoffPolicy(settings.retry_at_first, settings.retry_at_most)
         self._interests = Interests()
         self._throttle = Throttle(reactor.seconds)
-        self._intake = Intake(hub.heard, metrics, self._throttle)
+        self._intake = Intake(hub.heard, revocations, metrics, self._throttle)
+        self._on_resumed = on_resumed
         self._consumer: Consumer | None = None
         self._unready: str | None = "not connected to the broker yet"
         self._interrupted = False
@@ -154,11 +162,11 @@ class AMQPBridge(Service):
         self._interests.forget(waiter)
 
     def unready(self) -> str | None:
-        """Give the reason why no events come, None if they do; see `operations.Emitter`."""
+        """Give the reason why no events come, None if they do."""
         return self._unready
 
     def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
-        """Publish an event to all nodes through the broker; see `towerws.operations.Emitter`.
+        """Publish an event to all nodes; see `towerws.operations.publishing.Emitter`.
 
         Args:
             group: The group's name.
@@ -168,14 +176,24 @@ class AMQPBridge(Service):
             Fires with ``{"confirmed": true}`` when the broker has taken it; fails with
             `SourceUnavailable`.
         """
-        return Deferred.fromCoroutine(self._emit(group, payload))
+        return Deferred.fromCoroutine(self._publish(lambda to: to.emit(group, payload)))
 
-    async def _emit(self, group: str, payload: bytes) -> dict[str, object]:
+    def revoke(self, revocation: Revocation) -> Deferred[dict[str, object]]:
+        """Take access away on all nodes, this one included; answers and fails as `emit` does.
+
+        Args:
+            revocation: Who may hear less.
+        """
+        return Deferred.fromCoroutine(self._publish(lambda to: to.revoke(revocation)))
+
+    async def _publish(
+        self, publish: Callable[[BrokerEmitter], Awaitable[dict[str, object]]]
+    ) -> dict[str, object]:
         if self._unready is not None:
             raise SourceUnavailable(f"The broker is away: {self._unready}.")
         if self._emitter is None:
             raise SourceUnavailable("This process does not publish.")
-        return await self._emitter.emit(group, payload)
+        return await publish(self._emitter)
 
     async def _run(self) -> None:
         attempt = 0
@@ -229,7 +247,7 @@ class AMQPBridge(Service):
         )
         self._consumer = consumer
         try:
-            await consumer.start(lambda: tuple(self._interests.wanted))
+            await consumer.start(lambda: (ROUTING_KEY, *self._interests.wanted))
         except BaseException:
             self._release(consumer)
             client.abort("the preparation of the connection failed")
@@ -252,6 +270,7 @@ class AMQPBridge(Service):
             # made: who gets its first one now has missed nothing.
             self._interrupted = False
             self._hub.gap()
+        self._on_resumed()
         for name in tuple(consumer.bound):
             self._interests.confirm(name)
 

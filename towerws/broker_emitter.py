@@ -1,4 +1,4 @@
-"""Publishes what is emitted over HTTP to the broker, on a connection that does nothing else."""
+"""Publishes what comes over HTTP to the broker, on a connection that does nothing else."""
 
 import os
 import socket
@@ -17,6 +17,7 @@ from towerws.amqp.producer import Producer
 from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import ROUTING_KEY, Revocation
 
 #: Seconds for the broker to take part in the end of a connection.
 CLOSE_WITHIN = 2.0
@@ -91,12 +92,29 @@ class BrokerEmitter(Service):
         Raises:
             SourceUnavailable: It has not, or not within a bounded time.
         """
+        return await self._publish(group, payload, "event")
+
+    async def revoke(self, revocation: Revocation) -> dict[str, object]:
+        """Publish a revocation.
+
+        Args:
+            revocation: Who may hear less.
+
+        Returns:
+            ``{"confirmed": true}`` when the broker has taken it.
+
+        Raises:
+            SourceUnavailable: It has not, or not within a bounded time.
+        """
+        return await self._publish(ROUTING_KEY, revocation.encode(), "revocation")
+
+    async def _publish(self, routing_key: str, body: bytes, what: str) -> dict[str, object]:
         if self._producer is None:
             raise SourceUnavailable("The server stops.")
         try:
-            await self._producer.publish(group, payload)
+            await self._producer.publish(routing_key, body)
         except AMQPError as error:
-            raise SourceUnavailable(f"The broker did not confirm the event: {error}.") from error
+            raise SourceUnavailable(f"The broker did not confirm the {what}: {error}.") from error
         return {"confirmed": True}
 
 

@@ -11,6 +11,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from towerws.core.event import Event
 from towerws.core.hub import Hub
+from towerws.core.revocation import Revocation
+from towerws.revocations import Revocations
 
 
 class EmbeddedSource(Service):
@@ -18,13 +20,15 @@ class EmbeddedSource(Service):
 
     name = "embedded source"
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, revocations: Revocations) -> None:
         """Prepare the source.
 
         Args:
             hub: Takes the events.
+            revocations: Takes those.
         """
         self._hub = hub
+        self._revocations = revocations
 
     def stopService(self) -> Deferred[None]:
         """Stop; nothing is left to be done.
@@ -48,7 +52,7 @@ class EmbeddedSource(Service):
         """Nothing to do: nobody ever waits."""
 
     def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
-        """Deliver an event; see `towerws.operations.Emitter`.
+        """Deliver an event; see `towerws.operations.publishing.Emitter`.
 
         Args:
             group: The group's name.
@@ -58,6 +62,17 @@ class EmbeddedSource(Service):
             Fires at once with ``{"connections": <how many it reached>}``.
         """
         return succeed({"connections": self._hub.publish([Event(group, payload)])})
+
+    def revoke(self, revocation: Revocation) -> Deferred[dict[str, object]]:
+        """Take access away; see `towerws.operations.publishing.Emitter`.
+
+        Args:
+            revocation: Who may hear less.
+
+        Returns:
+            Fires at once with ``{"connections": <how many it concerned>}``.
+        """
+        return succeed({"connections": self._revocations.apply(revocation)})
 
     def unready(self) -> str | None:
         """Give the reason for not being ready: there is none."""

@@ -143,7 +143,7 @@ class ListenProtocolTests(SynchronousTestCase):
         """``{"close": true}`` as the first frame means that nobody knows us."""
         server = self.network.accept()
         server.send(b'{"close": true}')
-        self.assertIn("anonymous", self.refusal())
+        self.assertIn("does not know us", self.refusal())
         server.close(1000)
         self.successResultOf(self.client.gone)
 

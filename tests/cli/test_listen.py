@@ -36,7 +36,7 @@ class ListenTests(SynchronousTestCase):
         environment = mock.patch.dict(os.environ)
         environment.start()
         self.addCleanup(environment.stop)
-        for name in ("TOWERWS_WS_URL", "TOWERWS_COOKIE"):
+        for name in ("TOWERWS_WS_URL", "TOWERWS_COOKIE", "TOWERWS_BEARER"):
             os.environ.pop(name, None)
         self.stdout = Terminal()
 
@@ -127,11 +127,20 @@ class ListenTests(SynchronousTestCase):
         self.assertEqual((headers["x-a"], headers["origin"]), ("1", "http://a"))
         self.assertEqual(json.loads(server.frames[0])["xrftoken"], "t1")
 
-    def test_bad_cookie(self) -> None:
-        """A cookie that would be a second header is refused, and not repeated."""
-        os.environ["TOWERWS_COOKIE"] = "secret\r\nX: y"
-        error = self.failureResultOf(self.listen(), CommandError).value
-        self.assertNotIn("secret", str(error))
+    def test_token_of_the_environment(self) -> None:
+        """A token goes into the handshake, without the line end of the file it came from."""
+        os.environ["TOWERWS_BEARER"] = "abc.def\n"
+        self.listen()
+        self.assertEqual(self.network.accept().request.headers["authorization"], "Bearer abc.def")
+
+    def test_bad_secrets(self) -> None:
+        """What would be a second header is refused, and not repeated."""
+        for variable in ("TOWERWS_COOKIE", "TOWERWS_BEARER"):
+            os.environ[variable] = "secret\r\nX: y"
+            error = str(self.failureResultOf(self.listen(), CommandError).value)
+            del os.environ[variable]
+            self.assertIn(variable, error)
+            self.assertNotIn("secret", error)
 
     def test_url_of_the_environment(self) -> None:
         """The URL comes from the command line, else from the environment, else it is our own."""

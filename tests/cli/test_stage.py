@@ -120,7 +120,7 @@ class StageTests(SynchronousTestCase):
         self.stage.listen(Target.parse("ws+unix:///a"), ["a-b"], self.ears)
         self.network.accept().send(b'{"close": true}')
         error = self.failureResultOf(self.wait_for(Deferred()), CommandError).value
-        self.assertIn("anonymous", str(error))
+        self.assertIn("does not know us", str(error))
 
     def test_audience_fails(self) -> None:
         """What the audience raises comes out as it is."""

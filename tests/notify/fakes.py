@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
+from towerws.core.revocation import ROUTING_KEY, Revocation
 from towerws.notify.errors import Unconfirmed
 
 
@@ -10,7 +12,7 @@ class FakeConnection:
     """A connection that takes everything, until it is given something to raise.
 
     Attributes:
-        published: Group and body of what was published.
+        published: Group and body of what was published, and routing key and body of revocations.
         failure: Raised by `publish`, once.
         ended: How it was ended: ``"closed"`` or ``"abandoned"``.
         hold: Called by each `publish`; when it takes too long, the event is not confirmed in time.
@@ -37,6 +39,11 @@ class FakeConnection:
             failure, self.failure = self.failure, None
             raise failure
         self.published.append((group, body))
+
+    def revoke(self, revocation: Revocation, deadline: float) -> dict[str, Any]:
+        """Take a revocation, or raise."""
+        self.publish(ROUTING_KEY, revocation.encode(), deadline)
+        return {"connections": 3}
 
     def close(self, deadline: float) -> None:
         """End in order."""

@@ -95,7 +95,7 @@ class EmitTests(PublisherTestCase):
 
     def test_bad_group(self) -> None:
         """Nor does a name that is none."""
-        for group in ("", "a/b", "$all", "x" * 101, None, 42, b"jobs-summary"):
+        for group in ("", "a/b", "$all", "$revoke", "x" * 101, None, 42, b"jobs-summary"):
             with self.assertRaises(GroupNameError):
                 self._emit(group)
         self.assertEqual(self.connections, [])

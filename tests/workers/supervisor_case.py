@@ -10,7 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.workers.fakes import ProcessReactor
 from towerws.core.metrics import Metrics
-from towerws.listening import Listener
+from towerws.core.revocation import Revocation
+from towerws.network.listening import Listener
+from towerws.reloading import Reloader
 from towerws.workers.sockets import OpeningReactor
 from towerws.workers.supervisor import Supervisor
 
@@ -19,13 +21,19 @@ class FakeBroker(Service):
     """A `BrokerEmitter` that confirms everything."""
 
     def __init__(self) -> None:
-        """Take note of what is emitted."""
+        """Take note of what is emitted and revoked."""
         self.emitted: list[tuple[str, bytes]] = []
+        self.revoked: list[Revocation] = []
         self.stopped = 0
 
     async def emit(self, group: str, payload: bytes) -> dict[str, object]:
         """See `BrokerEmitter`."""
         self.emitted.append((group, payload))
+        return {"confirmed": True}
+
+    async def revoke(self, revocation: Revocation) -> dict[str, object]:
+        """See `BrokerEmitter`."""
+        self.revoked.append(revocation)
         return {"confirmed": True}
 
     def stopService(self) -> Deferred[None]:
@@ -53,7 +61,13 @@ class SupervisorCase(SynchronousTestCase):
         options: Any = {"path": ["/x/"]}
         broker: Any = self.broker
         self.supervisor = Supervisor(
-            2, options, self.listeners, self.metrics, self.reactor, broker=broker
+            2,
+            options,
+            self.listeners,
+            self.metrics,
+            self.reactor,
+            broker=broker,
+            reloader=Reloader(self.reactor, (), self.metrics),
         )
         self.addCleanup(self.close)
         self.supervisor.privilegedStartService()

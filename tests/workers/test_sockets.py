@@ -13,12 +13,10 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugins.twisted_core import systemdEndpointParser
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import make_server_certificate
-from towerws.adopting import AdoptedUNIXPort
+from towerws.network.adopting import AdoptedUNIXPort
 from towerws.workers.sockets import (
     AcceptingReactor,
     HeldPort,
@@ -54,13 +52,6 @@ class SocketsCase(SynchronousTestCase):
         self.reactor.advance(0)
         self.successResultOf(closed)
 
-    def certificate(self) -> str:
-        """Make a certificate; give it as a part of an endpoint string."""
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        made = make_server_certificate(directory)
-        return f"privateKey={made.keyfile}:certKey={made.certfile}"
-
 
 class OpeningTests(SocketsCase):
     """The supervisor's part."""
@@ -92,13 +83,9 @@ class OpeningTests(SocketsCase):
         host: Any = port.getHost()
         self.assertEqual(host.host, "::1")
 
-    def test_tls_and_haproxy(self) -> None:
+    def test_haproxy(self) -> None:
         """What is on top of TCP is the worker's part."""
-        for description in (
-            f"ssl:0:interface=127.0.0.1:{self.certificate()}",
-            "haproxy:tcp:0:interface=127.0.0.1",
-        ):
-            self.assertEqual(len(self.open(description).sockets), 3)
+        self.assertEqual(len(self.open("haproxy:tcp:0:interface=127.0.0.1").sockets), 3)
 
     def test_strangers(self) -> None:
         """The port is shared with nobody else, not even with another server that would share."""
@@ -174,11 +161,8 @@ class AcceptingTests(SocketsCase):
                 self.assertEqual(adopted, (socket.AF_INET, self.factory))
 
     def test_layers(self) -> None:
-        """TLS and the proxy protocol are put on top."""
+        """The proxy protocol is put on top."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
-            _, factory = self.adopt(f"ssl:1:{self.certificate()}", listening)
-            self.assertIsInstance(factory, TLSMemoryBIOFactory)
-            self.assertIs(factory.wrappedFactory, self.factory)
             for description in ("haproxy:tcp:1", "haproxy:systemd:domain=UNIX:name=x"):
                 _, factory = self.adopt(description, listening)
                 self.assertIsInstance(factory, HAProxyWrappingFactory)

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from tests.workers.fakes import ProcessReactor
 from tests.workers.supervisor_case import FakeBroker, SupervisorCase
 from towerws.core.metrics import Family, Metrics
-from towerws.listening import Listener
+from towerws.network.listening import Listener
+from towerws.reloading import Reloader
 from towerws.workers.messages import Kind, Message
 from towerws.workers.process import HEARTBEAT
 from towerws.workers.sockets import HeldPort
@@ -57,7 +58,9 @@ class StartTests(SupervisorCase):
         """A reactor that never gets to run starts no workers."""
         reactor = ProcessReactor()
         reactor.running = False
-        idle = Supervisor(2, {}, [], Metrics(), reactor, broker=None)
+        metrics = Metrics()
+        reloader = Reloader(reactor, (), metrics)
+        idle = Supervisor(2, {}, [], metrics, reactor, broker=None, reloader=reloader)
         idle.startService()
         self.assertEqual(idle.unready(), "worker 1: it has not been started")
         self.successResultOf(idle.stopService())
@@ -142,6 +145,20 @@ class MetricsTests(SupervisorCase):
         self.assertNotIn("events_total", self.successResultOf(page))
 
 
+class ReloadTests(SupervisorCase):
+    """Files that workers have read."""
+
+    def test_passed_on(self) -> None:
+        """All workers that are there are told to read them anew."""
+        self.workers[0].boot()
+        self.supervisor.reloader.reload_all()
+        self.assertEqual(self.workers[0].kinds(), [Kind.RELOAD])
+        self.assertEqual(self.workers[1].kinds(), [])
+        # It ends before it has answered.
+        self.workers[0].end(1)
+        self.supervisor.reloader.reload_all()
+
+
 class StopTests(SupervisorCase):
     """The end."""
 
@@ -180,8 +197,10 @@ class StopTests(SupervisorCase):
         self.workers[0].end()
         assert self.broker is not None
         self.assertEqual(self.broker.stopped, 0)
+        self.assertTrue(self.supervisor.reloader.running)
         self.workers[1].end()
         self.assertEqual(self.broker.stopped, 1)
+        self.assertFalse(self.supervisor.reloader.running)
         self.successResultOf(stopped)
         self.assertEqual(len(self.workers), 2)
         self.assertEqual(self.reactor.getDelayedCalls(), [])

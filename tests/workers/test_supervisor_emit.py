@@ -1,11 +1,12 @@
-"""`towerws.workers.supervisor`: an event reaches the clients of all workers, or it is said so."""
+"""`towerws.workers.supervisor`: what is published reaches the clients of all workers, or not."""
 
 import inspect
 
 from twisted.internet.defer import Deferred
 
-from tests.workers.supervisor_case import SupervisorCase
+from tests.workers.supervisor_case import FakeBroker, SupervisorCase
 from towerws.core.hub import SourceUnavailable
+from towerws.core.revocation import Revocation
 from towerws.notify import Publisher
 from towerws.workers import supervisor
 from towerws.workers.messages import Kind, Message
@@ -56,7 +57,7 @@ class EmitTests(SupervisorCase):
         failure = self.failureResultOf(emitted, SourceUnavailable)
         self.assertEqual(
             str(failure.value),
-            "All workers ended before they answered; some clients may have the event.",
+            "All workers ended before they answered; it may have reached some clients.",
         )
 
     def test_late(self) -> None:
@@ -122,3 +123,37 @@ class EmitTests(SupervisorCase):
         self.boot()
         self.emit(b"x" * 1001)
         self.assertEqual([len(worker.sent) for worker in self.workers], [1, 1])
+
+
+class RevokeTests(SupervisorCase):
+    """Revocations for the clients of all workers."""
+
+    def test_all(self) -> None:
+        """Every worker gets it; the answer waits for all and is the sum."""
+        self.boot()
+        revocation = Revocation("7", "jobs-*")
+        revoked = self.supervisor.revoke(revocation)
+        for worker in self.workers:
+            self.assertEqual(worker.sent, [Message(Kind.REVOKE, {}, revocation.encode())])
+        self.workers[1].reply(connections=1)
+        self.assertNoResult(revoked)
+        self.workers[0].reply(connections=2)
+        self.assertEqual(self.successResultOf(revoked), {"connections": 3})
+
+    def test_none(self) -> None:
+        """Where nobody is, nothing is said to be revoked."""
+        self.failureResultOf(self.supervisor.revoke(Revocation("7")), SourceUnavailable)
+
+
+class BrokerTests(SupervisorCase):
+    """Revocations with a broker, which brings them to the workers, here and elsewhere."""
+
+    broker = FakeBroker()
+
+    def test_broker(self) -> None:
+        """The broker has it; the workers get it from there."""
+        self.boot()
+        revoked = self.supervisor.revoke(Revocation("7"))
+        self.assertEqual(self.successResultOf(revoked), {"confirmed": True})
+        self.assertEqual(self.broker.revoked, [Revocation("7")])
+        self.assertEqual([worker.sent for worker in self.workers], [[], []])

@@ -6,12 +6,14 @@ import socket
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from txaio import tx
 
 from tests.fakes import FakeConnection
 from towerws.amqp_bridge import AMQPBridge
 from towerws.core.metrics import Family
+from towerws.core.revocation import Revocation
 from towerws.options import Options
 from towerws.workers import worker as worker_module
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, encode
@@ -102,6 +104,13 @@ class ConversationTests(WorkerCase):
         self.assertEqual(reached, [1, 0, 1])
         self.assertEqual(connection.messages, [b'{"n":1}', b'{"n":2}'])
 
+    def test_revocations(self) -> None:
+        """Its clients are concerned, and nobody is."""
+        self.start()
+        self.replies()
+        self.say(Kind.REVOKE, Revocation("7", "jobs-*").encode())
+        self.assertEqual(self.replies(), [Message(Kind.REPLY, {"connections": 0})])
+
     def test_large_events(self) -> None:
         """Events of the size that the options allow are taken, even in one read with the start."""
         event = Message(Kind.EVENT, {"group": "jobs-1"}, b"x" * (MAX_BODY + 1))
@@ -120,6 +129,15 @@ class ConversationTests(WorkerCase):
         (reply,) = self.replies()
         families = {family.name: family for family in map(Family.from_json, json.loads(reply.body))}
         self.assertEqual(families["towerws_groups"].samples, [({}, 1)])
+
+    def test_reload(self) -> None:
+        """All files are read anew, and that is answered."""
+        self.start()
+        self.replies()
+        with capturedLogs() as logs:
+            self.say(Kind.RELOAD)
+        self.assertEqual(self.replies(), [Message(Kind.REPLY)])
+        self.assertEqual(formatEvent(logs[0]), "all files are read anew")
 
     def test_broker(self) -> None:
         """With a broker its own bridge is what tells how it is."""
@@ -187,7 +205,7 @@ class EndTests(WorkerCase):
 
     def test_nonsense(self) -> None:
         """So does a supervisor that says what is not to be understood."""
-        for kind in (Kind.STATUS, Kind.EVENT, Kind.METRICS):
+        for kind in (Kind.STATUS, Kind.EVENT, Kind.REVOKE, Kind.METRICS):
             self.setUp()
             self.say(kind)
             self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)

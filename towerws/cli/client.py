@@ -119,7 +119,7 @@ def promised_groups(frame: object, *, first: bool) -> list[str] | None:
         return None
     keys = frame.keys()
     if first and keys == {"close"}:
-        raise Refused("the server lets no anonymous users in: set TOWERWS_COOKIE")
+        raise Refused("the server does not know us: set TOWERWS_COOKIE or TOWERWS_BEARER")
     if keys != _REPLY_KEYS or not isinstance(groups := frame["groups_current"], list):
         return None
     if not groups:

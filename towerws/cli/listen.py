@@ -34,6 +34,7 @@ environment:
   TOWERWS_WS_URL  the server, where --url is not given
   TOWERWS_COOKIE  the Cookie header, as a browser sends it; of "csrftoken=..." in it, the value
                   is sent as xrftoken too, which AWX wants
+  TOWERWS_BEARER  a token, sent as Authorization: Bearer
   SSL_CERT_FILE   certificates that wss:// trusts, where the system's are not enough
   NO_COLOR        no colours
 
@@ -198,7 +199,7 @@ def target_of(url: str | None) -> Target:
 
 
 def subscription_to(groups: Sequence[str], header: Iterable[tuple[str, str]]) -> Subscription:
-    """Say what to ask the server for, with the cookie of the environment.
+    """Say what to ask the server for, with the credentials of the environment.
 
     Args:
         groups: Full names.
@@ -208,14 +209,18 @@ def subscription_to(groups: Sequence[str], header: Iterable[tuple[str, str]]) ->
         The subscription.
 
     Raises:
-        CommandError: The cookie cannot be.
+        CommandError: The cookie or the token cannot be.
     """
     headers = dict(header)
-    if cookie := os.environ.get("TOWERWS_COOKIE"):
-        try:
-            headers.update([_header(f"Cookie:{cookie}")])
-        except ArgumentTypeError:
-            raise CommandError("TOWERWS_COOKIE has a character that no cookie has") from None
+    for variable, form in (
+        ("TOWERWS_COOKIE", "Cookie:{}"),
+        ("TOWERWS_BEARER", "Authorization:Bearer {}"),
+    ):
+        if secret := os.environ.get(variable, "").strip():
+            try:
+                headers.update([_header(form.format(secret))])
+            except ArgumentTypeError:
+                raise CommandError(f"{variable} has a character that no header has") from None
     pairs = (part.partition("=") for part in headers.get("Cookie", "").split(";"))
     tokens = [value.strip().strip('"') for name, _, value in pairs if name.strip() == _CSRF_COOKIE]
     return Subscription(groups, headers, tokens[0] if tokens else None)

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "listen": "print events as they come",
     "replay": "publish a recorded job at its own pace",
     "demo": "server, listener and a recorded job in one go",
+    "revoke": "take access away from a user",
     "bench": "put your own installation under load",
 }
 

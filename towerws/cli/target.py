@@ -69,7 +69,7 @@ class Target:
             raise ValueError("the URL does not begin with ws://, wss:// or ws+unix://")
         if parts.username is not None or parts.password is not None:
             raise ValueError(
-                "the URL has a user name: credentials go into --header or TOWERWS_COOKIE"
+                "the URL has a user name: credentials go into TOWERWS_COOKIE or TOWERWS_BEARER"
             )
         if not parts.hostname or parts.fragment:
             raise ValueError(_MALFORMED)

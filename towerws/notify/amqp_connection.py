@@ -16,6 +16,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.exchange_type import ExchangeType
 
+from towerws.core.revocation import ROUTING_KEY, Revocation
 from towerws.notify.errors import ConnectionLost, Refused, Unconfirmed, Unreachable
 from towerws.notify.network import remaining
 
@@ -107,7 +108,20 @@ class AMQPConnection:
                 # The second attempt declares it. The broker has thrown the event away.
                 confirm = self._send(group, body, deadline)
         if not isinstance(confirm.method, pika.spec.Basic.Ack):
-            raise Refused("the broker refused the event")
+            raise Refused("the broker refused it")
+
+    def revoke(self, revocation: Revocation, deadline: float) -> dict[str, Any]:
+        """Publish a revocation to all nodes; fails as `publish` does.
+
+        Args:
+            revocation: Who may hear less.
+            deadline: When to give up, as a moment of `time.monotonic`.
+
+        Returns:
+            ``{"confirmed": True}``, since the broker has it.
+        """
+        self.publish(ROUTING_KEY, revocation.encode(), deadline)
+        return {"confirmed": True}
 
     def close(self, deadline: float) -> None:
         """Take leave of the broker.
@@ -149,7 +163,7 @@ class AMQPConnection:
         except TimeoutError:
             self._overdue = True
             raise Unconfirmed(
-                "the broker did not confirm the event in time: it is not known whether it has it"
+                "the broker did not confirm it in time: it is not known whether it has it"
                 if self._blocked is None
                 else f"the broker takes no events at the moment: {self._blocked}"
             ) from None
@@ -255,7 +269,7 @@ def _translated(peer: str) -> Iterator[None]:
 
 
 def _refusal(error: ChannelClosedByBroker) -> str:
-    return f"the broker refused the event: {error.reply_text}"
+    return f"the broker refused it: {error.reply_text}"
 
 
 def _reason(error: BaseException) -> str:

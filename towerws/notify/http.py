@@ -1,4 +1,4 @@
-"""Publishing over HTTP: ``POST /emit/<group>`` at the server's operators' site.
+"""Publishing over HTTP, at the server's operators' site.
 
 `http.client` knows one time limit per socket operation; what is kept here is one for the whole
 exchange. The connection is kept alive between events.
@@ -11,14 +11,12 @@ import json
 import re
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import Self
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
+from towerws.core.revocation import Revocation
 from towerws.notify.errors import ConnectionLost, Refused, Unreachable
 from towerws.notify.network import KEEPALIVE, first_reached, remaining, resolve
-
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+from towerws.notify.site import Site
 
 #: What an answer may hold, in bytes: the server's are a line.
 _MAX_ANSWER = 65536
@@ -27,79 +25,6 @@ _MAX_ANSWER = 65536
 _MAX_SENTENCE = 300
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_PATH = re.compile(r"[\x21-\x7e]*")
-
-_MAX_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where the operators' site of a server is.
-
-    Attributes:
-        host: Host name or address; ``localhost`` for a Unix socket.
-        port: TCP port.
-        base: Path below which the site is, without a slash at the end; mostly empty.
-        tls: Whether to use HTTPS; the certificate must be valid for the host, signed by an
-            authority that the system (or ``SSL_CERT_FILE``) trusts.
-        socket_path: Path of a Unix socket, or ``None``.
-    """
-
-    host: str
-    port: int
-    base: str = ""
-    tls: bool = False
-    socket_path: str | None = None
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Take a URL apart.
-
-        Args:
-            url: ``http://HOST:PORT``, ``https://HOST:PORT``, ``unix:///run/towerws.sock`` or
-                ``http+unix://%2Frun%2Ftowerws.sock``; all but the third with a path if need be.
-
-        Returns:
-            The site.
-
-        Raises:
-            ValueError: It is not such a URL; the text is one sentence that repeats nothing of it.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port if parts.scheme in _DEFAULT_PORTS else None
-        except ValueError:
-            raise ValueError("the publisher's URL has a bad host or port") from None
-        if parts.query or parts.fragment:
-            raise ValueError("the publisher's URL has a ? or a #, which http:// URLs cannot have")
-        if parts.username is not None:
-            raise ValueError(
-                "the publisher's URL has a user name: the site's credential is TOWERWS_TOKEN"
-            )
-        if not _PATH.fullmatch(parts.path):
-            raise ValueError("the path of the publisher's URL has a character to be %-encoded")
-        if parts.scheme in {"unix", "http+unix"}:
-            local = parts.scheme == "unix"
-            path = unquote(parts.path if local else parts.netloc)
-            if not path.startswith("/") or "\x00" in path or (local and parts.netloc):
-                raise ValueError("the publisher's URL has no path of a Unix socket after its //")
-            base = "" if local else parts.path.rstrip("/")
-            return cls("localhost", _DEFAULT_PORTS["http"], base, socket_path=path)
-        if parts.scheme not in _DEFAULT_PORTS:
-            raise ValueError(
-                "the publisher's URL must begin with amqp://, amqps://, http://, https://, unix://"
-                " or http+unix://"
-            )
-        if not parts.hostname or port == 0:
-            raise ValueError("the publisher's URL has a bad host or port")
-        port = port or _DEFAULT_PORTS[parts.scheme]
-        return cls(parts.hostname, port, parts.path.rstrip("/"), parts.scheme == "https")
-
-    def __str__(self) -> str:
-        """Name the site as the ``Host`` header and people do."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = _DEFAULT_PORTS["https" if self.tls else "http"]
-        return host if self.port == default else f"{host}:{self.port}"
 
 
 class HTTPConnector:
@@ -200,7 +125,7 @@ class HTTPConnection:
         self._client.sock = self._socket
 
     def publish(self, group: str, body: bytes, deadline: float) -> None:
-        """Publish an event, and wait for the answer.
+        """Publish an event by ``POST /emit/<group>``, and wait for the answer.
 
         Args:
             group: The group's name.
@@ -212,19 +137,38 @@ class HTTPConnection:
             Refused: The server does not want the event; in its words.
             Unreachable: There was no answer in time.
         """
+        self._post(f"/emit/{group}", body, deadline)
+
+    def revoke(self, revocation: Revocation, deadline: float) -> dict[str, Any]:
+        """Publish a revocation by ``POST /revoke``; fails as `publish` does.
+
+        Args:
+            revocation: Who may hear less.
+            deadline: When to give up, as a moment of `time.monotonic`.
+
+        Returns:
+            What the server says became of it.
+        """
+        answer = _object(self._post("/revoke", revocation.encode(), deadline))
+        if answer is None:
+            raise Refused("the server answered 202, but not as towerws does")
+        return answer
+
+    def _post(self, path: str, body: bytes, deadline: float) -> bytes:
         self._socket.deadline = deadline
         try:
-            self._client.request("POST", f"{self._base}/emit/{group}", body, self._headers)
+            self._client.request("POST", f"{self._base}{path}", body, self._headers)
             with self._client.getresponse() as response:
                 answer = response.read(_MAX_ANSWER)
                 if not response.isclosed():
                     self._client.close()
         except TimeoutError:
-            raise Unreachable("the server did not answer in time; it may have the event") from None
+            raise Unreachable("the server did not answer in time; it may have taken it") from None
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionLost(f"the connection was lost: {error}") from error
         if response.status != http.HTTPStatus.ACCEPTED:
             raise Refused(_sentence(response, answer))
+        return answer
 
     def close(self, deadline: float) -> None:
         """Close the connection.
@@ -287,12 +231,16 @@ class _Reader(io.RawIOBase):
 
 def _sentence(response: http.client.HTTPResponse, answer: bytes) -> str:
     """Repeat what the server said, or else its status."""
-    sentence = response.reason
-    try:
-        said = json.loads(answer)["error"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        pass
-    else:
-        sentence = said if isinstance(said, str) else sentence
+    said = (_object(answer) or {}).get("error")
+    sentence = said if isinstance(said, str) else response.reason
     clean = "".join(c if c.isprintable() else " " for c in sentence[:_MAX_SENTENCE])
     return f"the server answered {response.status}: {clean}"
+
+
+def _object(answer: bytes) -> dict[str, Any] | None:
+    """Read an answer; ``None`` if it is no JSON object."""
+    try:
+        said = json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None

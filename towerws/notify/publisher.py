@@ -4,20 +4,15 @@ import functools
 import logging
 import os
 import weakref
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from towerws.core.broker_url import BrokerURL
 from towerws.core.groups import describe_bad_name, is_group_name
 from towerws.notify.breaker import Breaker
+from towerws.notify.connecting import DEFAULT_EXCHANGE, connector
 from towerws.notify.encoder import encode
 from towerws.notify.errors import Busy, EmitError, GroupNameError
-from towerws.notify.http import HTTPConnector, Site
-from towerws.notify.sender import Connection, NotTried, Sender
-
-#: The embedded server's operators' site on this machine.
-DEFAULT_URL = "http://127.0.0.1:8052"
+from towerws.notify.sender import NotTried, Sender
 
 _MAX_SHOWN_GROUP = 100
 
@@ -50,7 +45,7 @@ class Publisher:
         *,
         token: str | None = None,
         timeout: float = 2.0,
-        exchange: str = "towerws.events",
+        exchange: str = DEFAULT_EXCHANGE,
         pause: float = 1.0,
         longest_pause: float = 30.0,
     ) -> None:
@@ -73,11 +68,7 @@ class Publisher:
         """
         if not timeout > 0 or not 0 <= pause <= longest_pause:
             raise ValueError("timeout must be above 0, and pause from 0 to longest_pause")
-        connect = _connector(
-            url or os.environ.get("TOWERWS_URL") or DEFAULT_URL,
-            token or os.environ.get("TOWERWS_TOKEN", "").strip() or None,
-            exchange,
-        )
+        connect = connector(url, token, exchange)
         self._sender = Sender(connect, timeout, functools.partial(Breaker, pause, longest_pause))
         self._inherited: list[Sender] = []
         _publishers.add(self)
@@ -176,13 +167,3 @@ def _checked(group: object) -> str:
 def _shown(group: object) -> str:
     """Give what a log may hold of a group that is perhaps none."""
     return group[:_MAX_SHOWN_GROUP] if isinstance(group, str) else type(group).__name__
-
-
-def _connector(url: str, token: str | None, exchange: str) -> Callable[[float], Connection]:
-    if url.strip().lower().startswith(("amqp:", "amqps:")):
-        broker = BrokerURL.parse(url)
-        # A backend that publishes over HTTP need not have pika, nor load it.
-        from towerws.notify.amqp import AMQPConnector  # noqa: PLC0415
-
-        return AMQPConnector(broker, exchange)
-    return HTTPConnector(Site.parse(url), token)

@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+from towerws.core.revocation import Revocation
 from towerws.core.throttle import Throttle
 from towerws.notify.breaker import Breaker
 from towerws.notify.errors import (
@@ -29,6 +30,10 @@ class Connection(Protocol):
 
     def publish(self, group: str, body: bytes, deadline: float) -> None:
         """Publish an event and wait for the confirmation; raises an `EmitError`."""
+        ...
+
+    def revoke(self, revocation: Revocation, deadline: float) -> dict[str, Any]:
+        """Publish a revocation, and tell what became of it; raises an `EmitError`."""
         ...
 
     def close(self, deadline: float) -> None:

@@ -2,7 +2,8 @@
 
 Both run the same endpoint string, each on a reactor of its own kind: the supervisor's opens sockets
 and accepts nothing, the worker's accepts from what was opened. So every kind of endpoint works as
-it does without workers, TLS and ``haproxy:`` included.
+it does without workers, ``haproxy:`` included. TLS is on top of them, see `towerws.network.tls`,
+and the worker's part.
 """
 
 import os
@@ -16,10 +17,9 @@ from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from towerws.adopting import AdoptingReactor
+from towerws.network.adopting import AdoptingReactor
 
 #: An endpoint that adopts what systemd has handed over, behind any number of ``haproxy:``.
 _SYSTEMD = re.compile(r"((?:haproxy:)*)systemd:.*", re.DOTALL)
@@ -102,17 +102,6 @@ class OpeningReactor:
             raise
         return HeldPort(sockets)
 
-    def listenSSL(
-        self,
-        port: int,
-        factory: IProtocolFactory,
-        contextFactory: object,  # noqa: N803  # Twisted's names
-        backlog: int = 50,
-        interface: str = "",
-    ) -> HeldPort:
-        """Open sockets; TLS is the worker's part."""
-        return self.listenTCP(port, factory, backlog, interface)
-
     def listenUNIX(
         self,
         address: Any,
@@ -156,17 +145,6 @@ class AcceptingReactor(AdoptingReactor):
         with socket.socket(fileno=self._descriptor) as listening:
             listening.setblocking(False)
             return self.adoptStreamPort(listening.fileno(), listening.family, factory)
-
-    def listenSSL(
-        self,
-        port: int,
-        factory: IProtocolFactory,
-        contextFactory: Any,  # noqa: N803
-        backlog: int = 50,
-        interface: str = "",
-    ) -> IListeningPort:
-        """Accept TLS from the descriptor, as `twisted.internet.posixbase` does."""
-        return self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory))
 
     def listenUNIX(
         self,

@@ -15,7 +15,9 @@ from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from towerws.broker_emitter import BrokerEmitter
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Counter, Family, Metrics, render
-from towerws.listening import Listener
+from towerws.core.revocation import Revocation
+from towerws.network.listening import Listener
+from towerws.reloading import Reloader
 from towerws.workers.keeper import CAUSES, Keeper
 from towerws.workers.messages import Kind, Message, encode
 from towerws.workers.process import Launch, WorkerEnded, WorkerProcess
@@ -38,7 +40,11 @@ class Supervisor(MultiService):
 
     Attributes:
         keepers: One for each worker, once the service has started.
+        reloader: Has files read anew.
+        files: None, for `Reloadable`: each worker looks at its own.
     """
+
+    files: Sequence[str] = ()
 
     def __init__(
         self,
@@ -49,6 +55,7 @@ class Supervisor(MultiService):
         reactor: Any,
         *,
         broker: BrokerEmitter | None,
+        reloader: Reloader,
     ) -> None:
         """Put the parts together.
 
@@ -59,6 +66,7 @@ class Supervisor(MultiService):
             metrics: Where things are counted.
             reactor: Starts processes and measures the time.
             broker: Where emits go; None to send them to the workers.
+            reloader: Has files of this process read anew, and at SIGHUP those of the workers.
         """
         super().__init__()
         self.keepers: list[Keeper] = []
@@ -75,13 +83,16 @@ class Supervisor(MultiService):
             listener.setServiceParent(self)
         if broker is not None:
             broker.setServiceParent(self)
+        self.reloader = reloader
+        reloader.add(self)
+        reloader.setServiceParent(self)
         metrics.gauge("towerws_workers", "Workers that are ready.", self._count_ready)
         self._missed = metrics.counter(
             "towerws_worker_scrapes_missed_total", "Metrics that a worker did not tell in time."
         )
         self._late = metrics.counter(
             "towerws_worker_replies_late_total",
-            "Events that a worker was sent and did not answer in time.",
+            "Events and revocations that a worker was sent and did not answer in time.",
         )
         self._restarts = _restart_counters(metrics)
 
@@ -114,7 +125,7 @@ class Supervisor(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     def unready(self) -> str | None:
-        """Give the reason of the first worker that is not ready; see `operations.Emitter`."""
+        """Give the reason of the first worker that is not ready, None if all are."""
         for keeper in self.keepers:
             reason = keeper.unready()
             if reason is not None:
@@ -122,7 +133,7 @@ class Supervisor(MultiService):
         return None
 
     def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
-        """Publish an event to the clients of all workers; see `operations.Emitter`.
+        """Publish an event to the clients of all workers; see `operations.publishing.Emitter`.
 
         Args:
             group: The group's name.
@@ -131,8 +142,32 @@ class Supervisor(MultiService):
         Returns:
             Fires with what became of it, as without workers; fails with `SourceUnavailable`.
         """
-        publish = self._broadcast if self._broker is None else self._broker.emit
-        return Deferred.fromCoroutine(publish(group, payload))
+        if self._broker is not None:
+            return Deferred.fromCoroutine(self._broker.emit(group, payload))
+        message = Message(Kind.EVENT, {"group": group}, payload)
+        return Deferred.fromCoroutine(self._broadcast(message))
+
+    def revoke(self, revocation: Revocation) -> Deferred[dict[str, object]]:
+        """Take access away, in all workers; see `operations.publishing.Emitter`.
+
+        Args:
+            revocation: Who may hear less.
+
+        Returns:
+            Fires with what became of it, as without workers; fails with `SourceUnavailable`.
+        """
+        if self._broker is not None:
+            return Deferred.fromCoroutine(self._broker.revoke(revocation))
+        message = Message(Kind.REVOKE, body=revocation.encode())
+        return Deferred.fromCoroutine(self._broadcast(message))
+
+    def reload(self) -> None:
+        """Let the workers read their files anew; see `towerws.reloading.Reloadable`."""
+        for keeper in self.keepers:
+            # One that is not there yet reads them when it starts.
+            if keeper.process is not None and keeper.process.takes_events:
+                asked = keeper.process.request(Message(Kind.RELOAD))
+                asked.addErrback(lambda failure: failure.trap(WorkerEnded))
 
     async def render(self) -> str:
         """Write the metrics of all workers, and our own, as Prometheus text.
@@ -157,13 +192,14 @@ class Supervisor(MultiService):
         await DeferredList([keeper.stop() for keeper in self.keepers])
         if self._broker is not None:
             await self._broker.stopService()
+        self.reloader.stopService()
 
-    async def _broadcast(self, group: str, payload: bytes) -> dict[str, object]:
+    async def _broadcast(self, message: Message) -> dict[str, object]:
         present = [keeper.process for keeper in self.keepers]
         processes = [process for process in present if process and process.takes_events]
         if not processes:
             raise SourceUnavailable(f"No worker runs: {self.unready()}.")
-        data = encode(Message(Kind.EVENT, {"group": group}, payload))
+        data = encode(message)
         for process in processes:
             # To none if not to all: who publishes may try again.
             if process.backlog and process.backlog + len(data) > MAX_BACKLOG:
@@ -175,12 +211,12 @@ class Supervisor(MultiService):
         reached = [count for count in answers if count is not None]
         if not reached:
             raise SourceUnavailable(
-                "All workers ended before they answered; some clients may have the event."
+                "All workers ended before they answered; it may have reached some clients."
             )
         return {"connections": sum(reached)}
 
     async def _deliver(self, process: WorkerProcess, data: bytes) -> int | None:
-        """Send an event; tell how many connections it is known to reach, None if there are none."""
+        """Send one message; tell how many connections it is known to reach, None if none are."""
         # A worker that hangs costs its publishers this time once, and not for each event.
         patience = max(0.0, REPLY_WITHIN - process.silence())
         try:

@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import Any
 
+from twisted.cred.strcred import makeChecker
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITransport
 from twisted.internet.protocol import Protocol
@@ -18,6 +19,7 @@ from zope.interface import implementer
 
 from towerws.core.broker_url import BrokerURL
 from towerws.core.metrics import Metrics
+from towerws.core.revocation import Revocation
 from towerws.tap import Server, make_server
 from towerws.workers.levels import marked_text
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageError, encode
@@ -99,6 +101,12 @@ class Worker(Protocol):
         if message.kind is Kind.EVENT:
             emitted = self._server.source.emit(message.fields["group"], message.body)
             emitted.addCallback(self._reply)
+        elif message.kind is Kind.REVOKE:
+            revoked = self._server.source.revoke(Revocation.decode(message.body))
+            revoked.addCallback(self._reply)
+        elif message.kind is Kind.RELOAD:
+            self._server.reloader.reload_all()
+            self._reply({})
         elif message.kind is Kind.METRICS:
             families = [family.as_json() for family in self._metrics.collect()]
             self._reply({}, json.dumps(families).encode())
@@ -111,6 +119,7 @@ class Worker(Protocol):
         self._decoder.max_body = max(options["max-event"], MAX_BODY)
         server = make_server(
             options,
+            [makeChecker(description) for description in options["auth"]],
             self._metrics,
             self._reactor,
             [
@@ -137,8 +146,10 @@ def main() -> int:
     Returns:
         The exit status.
     """
-    # A terminal sends it to the supervisor as well, which ends us in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal sends these to the supervisor as well, which ends us in order; so does whoever asks
+    # all processes to read their files anew, and it tells us.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     observer = FileLogObserver(sys.stdout, marked_text)
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     from twisted.internet import reactor as running

@@ -35,6 +35,7 @@ environment:
   TOWERWS_TOKEN   the bearer token of the operators' site
   TOWERWS_WS_URL  where to listen, where --ws-url is not given
   TOWERWS_COOKIE  the Cookie header; see `towerws listen --help`
+  TOWERWS_BEARER  a token, sent as Authorization: Bearer
 
 exit status: 0 when every connection was opened and every event published and delivered, once and in
 order; 1 when not; 130 after Ctrl-C, which prints what there is so far."""

@@ -12,9 +12,9 @@ from towerws.cli.errors import CommandError
 from towerws.cli.target import CONNECT_TIMEOUT, Target
 from towerws.core.broker_url import BrokerURL
 from towerws.notify import Unreachable
-from towerws.notify.http import Site
+from towerws.notify.connecting import DEFAULT_URL
 from towerws.notify.network import first_reached, resolve
-from towerws.notify.publisher import DEFAULT_URL
+from towerws.notify.site import Site
 
 #: Files that a process has open besides its connections: streams, the reactor's, the publisher's.
 SPARE_FILES = 64
