@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
+from twisted.cred.credentials import IAnonymous
 from twisted.trial.unittest import SynchronousTestCase
 
 from towerws import __version__
 from towerws.amqp_bridge import BridgeSettings
 from towerws.core.broker_url import BrokerURL
 from towerws.factory import Settings
-from towerws.listening import StartError
-from towerws.options import MAX_WORKERS, Options
+from towerws.network.listening import StartError
+from towerws.option_values import MAX_WORKERS
+from towerws.options import Options
 
 _BROKER = "amqp://user:s3cret@broker.example/vhost"
 
@@ -31,9 +33,13 @@ class DefaultTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Loopback, no broker, no token, and the limits that the modules name."""
         settings, bridge = Settings(), BridgeSettings()
+        options = dict(_parse())
+        (checker,) = options.pop("credCheckers")
+        self.assertEqual(options.pop("credInterfaces"), {IAnonymous: [checker]})
         self.assertEqual(
-            dict(_parse()),
+            options,
             {
+                "auth": ["anonymous"],
                 "listen": ["tcp:8051:interface=127.0.0.1"],
                 "operations": "tcp:8052:interface=127.0.0.1",
                 "path": [],
@@ -43,6 +49,12 @@ class DefaultTests(SynchronousTestCase):
                 "prefetch": bridge.prefetch,
                 "on-gap": "close",
                 "max-connections": settings.max_connections,
+                "max-connections-per-address": settings.max_connections_per_address,
+                "max-connections-per-user": settings.max_connections_per_user,
+                "max-handshakes": settings.max_handshakes,
+                "trusted-proxy": [],
+                "subscribe-timeout": settings.limits.subscribe_within,
+                "recheck": settings.limits.recheck_every,
                 "max-groups": settings.limits.groups,
                 "max-message": settings.max_message,
                 "max-outbox": settings.max_outbox,
@@ -71,6 +83,11 @@ class OptionTests(SynchronousTestCase):
             ("prefetch", (1, 65535)),
             ("workers", (1, MAX_WORKERS)),
             ("max-connections", (0, 1 << 31)),
+            ("max-connections-per-address", (0, 1 << 31)),
+            ("max-connections-per-user", (0, 1 << 31)),
+            ("max-handshakes", (0, 1 << 31)),
+            ("subscribe-timeout", (0, 1 << 31)),
+            ("recheck", (0, 1 << 31)),
             ("max-groups", (1, 1 << 31)),
             ("max-message", (128, 1 << 31)),
             ("max-outbox", (1, 1 << 31)),
@@ -166,6 +183,9 @@ class OptionTests(SynchronousTestCase):
             "token-file",
             "on-gap",
             "workers",
+            "auth",
+            "trusted-proxy",
+            "max-connections-per-user",
         ):
             self.assertIn(f"--{name}=", shown)
         self.assertIn("TOWERWS_BROKER", shown)
@@ -188,6 +208,8 @@ class MistakeTests(SynchronousTestCase):
             ("prefetch", 1),
             ("workers", 1),
             ("max-connections", 0),
+            ("max-connections-per-user", 0),
+            ("recheck", 0),
             ("max-groups", 1),
             ("max-message", 128),
             ("max-outbox", 1),
@@ -215,10 +237,11 @@ class MistakeTests(SynchronousTestCase):
         self._mistake("extra")
 
     def test_public_listener(self) -> None:
-        """Nobody is authenticated, so nobody else's machine may connect."""
+        """Where nobody is asked who they are, nobody else's machine may connect."""
         for endpoint in ("tcp:8051", "tcp:8051:interface=0.0.0.0", "stdio:"):
             text = self._mistake("--listen=tcp:1:interface=127.0.0.1", f"--listen={endpoint}")
             self.assertIn(f"--listen {endpoint} can be reached from other machines", text)
+            self.assertIn("--auth", text)
             self._mistake(f"--listen={endpoint}", TOWERWS_TOKEN="t")
 
     def test_systemd(self) -> None:

@@ -1,6 +1,5 @@
 """`towerws.tap`: the tree of services, its end, and `twistd` itself where it fails to start."""
 
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, IServiceMaker
@@ -13,14 +12,16 @@ from txaio import tx
 
 from tests.websocket_pair import MemoryClient
 from towerws.amqp_bridge import AMQPBridge
-from towerws.auth.anonymous import Anonymous
+from towerws.auth.portal import PortalAuthenticator
 from towerws.broker_emitter import BrokerEmitter
+from towerws.core.metrics import Metrics
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
-from towerws.listening import Listener, StartError
-from towerws.operations import OperationsSite
+from towerws.network.listening import Listener, StartError
+from towerws.operations.site import OperationsSite
+from towerws.reloading import HangupSignal, Reloader
 from towerws.tap import Options, Server, makeService
-from towerws.websocket import CLOSE_TIMEOUT
+from towerws.websocket.protocol import CLOSE_TIMEOUT
 from towerws.workers.supervisor import Supervisor
 
 _SUBSCRIBE = '{"groups": {"jobs": [1]}}'
@@ -53,15 +54,16 @@ class TreeTests(TapCase):
     def test_default(self) -> None:
         """An embedded source, the websocket and the operators' site; nothing has begun yet."""
         server = self.make()
-        source, websocket, operations = list(server)
+        source, websocket, reloader, operations, hangup = list(server)
         self.assertIsInstance(source, EmbeddedSource)
         self.assertIsInstance(websocket, Listener)
         self.assertIsInstance(operations, Listener)
+        self.assertIsInstance(reloader, Reloader)
+        self.assertIsInstance(hangup, HangupSignal)
         self.assertEqual(self.reactor.tcpServers, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertIs(server.clients.hub._source, source)
-        self.assertIsInstance(server.clients.authenticator, Anonymous)
-        self.assertEqual(server.clients.settings, Settings())
+        self.assertEqual(server.clients.settings, Settings(guard_rebinding=True))
 
     def test_started(self) -> None:
         """Started, it listens where it was told."""
@@ -81,7 +83,7 @@ class TreeTests(TapCase):
 
     def test_without_operations(self) -> None:
         """The operators' site can be left out."""
-        self.assertEqual(len(list(self.make("--operations=none"))), 2)
+        self.assertEqual(len(list(self.make("--operations=none"))), 4)
 
     def test_options_arrive(self) -> None:
         """Every option gets where it is read."""
@@ -106,8 +108,8 @@ class TreeTests(TapCase):
         server.startService()
         site: Any = self.reactor.tcpServers[1][1]
         self.assertEqual(site.max_event, 555)
-        self.assertEqual(site.resource.children[b"emit"]._token, "t")
-        self.assertEqual(site.resource.children[b"emit"]._max_event, 555)
+        self.assertEqual(site._token, "t")
+        self.assertEqual(site.resource.children[b"emit"]._max_body, 555)
 
     def test_broker(self) -> None:
         """With a broker the source is a bridge to it."""
@@ -141,14 +143,10 @@ class TreeTests(TapCase):
 
     def test_bad_endpoints(self) -> None:
         """What is no endpoint is a sentence."""
-        path = Path(self.mktemp())
-        path.write_text("no key", encoding="ascii")
         for endpoint in (
             "tcp:x:interface=127.0.0.1",
             "tcp:1:interface=127.0.0.1:bogus=1",
             "unix",
-            f"ssl:1:interface=127.0.0.1:privateKey={path}",
-            "ssl:1:interface=127.0.0.1:privateKey=/nonexistent",
         ):
             text = str(self.assertRaises(StartError, self.make, f"--listen={endpoint}"))
             self.assertTrue(text.startswith(f"towerws: '{endpoint}' is not an endpoint: "), text)
@@ -192,12 +190,12 @@ class WorkersTests(TapCase):
 
     def test_one(self) -> None:
         """One is served by this process itself."""
-        self.assertEqual(len(list(self.make("--workers=1"))), 3)
+        self.assertEqual(len(list(self.make("--workers=1"))), 5)
 
     def test_two(self) -> None:
         """The sockets are opened here, and the operators' site is here; clients are not."""
         supervisor: Any = self.make_any("--workers=2", "--listen=tcp:0:interface=127.0.0.1")
-        websocket, operations = list(supervisor)
+        websocket, _reloader, operations, _hangup = list(supervisor)
         self.addCleanup(websocket.stopService)
         self.assertIsInstance(supervisor, Supervisor)
         supervisor.privilegedStartService()
@@ -265,7 +263,15 @@ class StopTests(TapCase):
         self.events: list[str] = []
         self.source = FakeSource(self.events)
         self.listeners = [FakeListener(self.events), FakeListener(self.events)]
-        self.server = Server(self.reactor, self.source, self.clients, list(self.listeners))
+        self.server = Server(
+            self.reactor,
+            self.source,
+            self.clients,
+            PortalAuthenticator([]),
+            list(self.listeners),
+            reloader=Reloader(self.reactor, (), Metrics()),
+            metrics=Metrics(),
+        )
         self.assertTrue(IService.providedBy(self.server))
 
     def _client(self) -> MemoryClient:
@@ -277,6 +283,7 @@ class StopTests(TapCase):
     def test_order(self) -> None:
         """First the listeners, then the clients, who still hear of it, then the source."""
         client = self._client()
+        self.server.reloader.startService()
         done = self.server.stopService()
         self.assertEqual(self.events, ["listener", "listener"])
         client.pump()
@@ -290,8 +297,10 @@ class StopTests(TapCase):
         self.reactor.advance(0.02)
         self.assertEqual(self.events, ["listener", "listener", "source"])
         self.assertNoResult(done)
+        self.assertTrue(self.server.reloader.running)
         self.source.ended.callback(None)
         self.successResultOf(done)
+        self.assertFalse(self.server.reloader.running)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_crowd(self) -> None:

@@ -1,85 +1,31 @@
 """The command line of ``twistd towerws``, checked and completed from the environment."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.cred import strcred
+from twisted.cred.credentials import IAnonymous
 from twisted.python import usage
 
 from towerws import __version__
-from towerws.amqp_bridge import BridgeSettings
+from towerws.auth.interfaces import IHandshake
 from towerws.core import origin
 from towerws.core.broker_url import BrokerURL
-from towerws.factory import Settings
-from towerws.listening import StartError, is_private
+from towerws.core.forwarding import Proxies
+from towerws.network.listening import StartError, is_private
+from towerws.option_table import PARAMETERS
+from towerws.option_values import token
 
-#: Far more than there are processors to run them.
-MAX_WORKERS = 256
-
-#: Options that workers do not get: what they concern is the supervisor's affair.
-_NOT_FOR_WORKERS = frozenset({"workers", "listen", "operations", "token", "token-file"})
-
-#: What AMQP 0-9-1 gives the name of an exchange (a shortstr), in bytes.
-MAX_EXCHANGE_NAME = 255
-
-_DEFAULTS = Settings()
-_BRIDGE_DEFAULTS = BridgeSettings()
+#: Options that workers do not get: what they concern is the supervisor's affair, and checkers they
+#: make for themselves.
+_NOT_FOR_WORKERS = frozenset(
+    {"workers", "listen", "operations", "token", "token-file", "credCheckers", "credInterfaces"}
+)
 
 
-def _between(low: int, high: int = 1 << 31) -> Callable[[str], int]:
-    def coerce(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"{text!r} is not a number from {low} to {high}")
-        return int(text)
-
-    return coerce
-
-
-def _workers(text: str) -> int:
-    if text == "auto":
-        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
-    try:
-        return _between(1, MAX_WORKERS)(text)
-    except ValueError as error:
-        raise ValueError(f"{error}, nor 'auto'") from None
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def coerce(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"{text!r} is not {' or '.join(choices)}")
-        return text
-
-    return coerce
-
-
-def _exchange(text: str) -> str:
-    if not 0 < len(text.encode()) <= MAX_EXCHANGE_NAME:
-        raise ValueError(f"the name has to have from 1 to {MAX_EXCHANGE_NAME} bytes")
-    return text
-
-
-def _token(text: str, where: str) -> str:
-    # Secrets often come with a line end, which no header can carry.
-    token = text.strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise usage.UsageError(f"{where}: a token has printable ASCII characters and no spaces")
-    return token
-
-
-def _named(option: str, coerce: Callable[[str], Any]) -> Callable[[str], Any]:
-    def coerce_named(text: str) -> Any:
-        try:
-            return coerce(text)
-        except ValueError as error:
-            # Twisted's own words for a ValueError do not tell which option it is.
-            raise usage.UsageError(f"--{option}: {error}") from None
-
-    return coerce_named
-
-
-class Options(usage.Options):
+class Options(usage.Options, strcred.AuthOptionMixin):
     """The command line of ``twistd towerws``."""
 
     synopsis = "[options]"
@@ -87,105 +33,8 @@ class Options(usage.Options):
         "Brings events to browsers: websocket clients subscribe to groups, backends publish to "
         "RabbitMQ or, without a broker, to the server itself over HTTP."
     )
-    optParameters = [  # noqa: RUF012  # Twisted's way to declare options
-        [
-            "operations",
-            None,
-            "tcp:8052:interface=127.0.0.1",
-            "Endpoint of the operators' HTTP site; 'none' for no site.",
-        ],
-        [
-            "broker",
-            None,
-            None,
-            (
-                "URL of RabbitMQ, amqp:// or amqps://, several hosts separated by commas. Better "
-                "given as TOWERWS_BROKER: a command line is seen by every user of the machine."
-            ),
-        ],
-        [
-            "exchange",
-            None,
-            _BRIDGE_DEFAULTS.exchange,
-            "Topic exchange that backends publish to.",
-            _named("exchange", _exchange),
-        ],
-        [
-            "prefetch",
-            None,
-            _BRIDGE_DEFAULTS.prefetch,
-            "Events that the broker may send ahead of their acknowledgement.",
-            _named("prefetch", _between(1, 65535)),
-        ],
-        [
-            "on-gap",
-            None,
-            "close",
-            (
-                "When events may have been missed, as after a restart of the broker: 'close' "
-                "clients so that they fetch anew, or 'keep' them."
-            ),
-            _named("on-gap", _one_of("close", "keep")),
-        ],
-        [
-            "workers",
-            None,
-            1,
-            (
-                "Processes that serve clients, each with a connection to the broker and with the "
-                "limits below for itself; 'auto' for one on each processor."
-            ),
-            _named("workers", _workers),
-        ],
-        [
-            "max-connections",
-            None,
-            _DEFAULTS.max_connections,
-            "Clients of one worker at a time; 0 for no limit.",
-            _named("max-connections", _between(0)),
-        ],
-        [
-            "max-groups",
-            None,
-            _DEFAULTS.limits.groups,
-            "Groups of one client.",
-            _named("max-groups", _between(1)),
-        ],
-        [
-            "max-rate",
-            None,
-            _DEFAULTS.limits.rate,
-            "Messages of one client per second, in the long run.",
-            _named("max-rate", _between(1)),
-        ],
-        [
-            "max-message",
-            None,
-            _DEFAULTS.max_message,
-            "Bytes of one message of a client.",
-            _named("max-message", _between(128)),
-        ],
-        [
-            "max-outbox",
-            None,
-            _DEFAULTS.max_outbox,
-            "Bytes that may wait for one client that reads slowly.",
-            _named("max-outbox", _between(1)),
-        ],
-        [
-            "max-event",
-            None,
-            _BRIDGE_DEFAULTS.max_event,
-            "Bytes of one event.",
-            _named("max-event", _between(1)),
-        ],
-        [
-            "token-file",
-            None,
-            None,
-            "File with the bearer token of the operators' site, in place of TOWERWS_TOKEN.",
-        ],
-    ]
+    optParameters = PARAMETERS
+    supportedInterfaces = (IHandshake, IAnonymous)
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Start with the defaults.
@@ -196,9 +45,11 @@ class Options(usage.Options):
         super().__init__()
         self._environment = environment
         self._broker_url: str | None = None
+        self["auth"] = []
         self["listen"] = []
         self["path"] = []
         self["origin"] = []
+        self["trusted-proxy"] = []
         self["token"] = None
 
     def __repr__(self) -> str:
@@ -235,6 +86,35 @@ class Options(usage.Options):
         except ValueError as error:
             raise usage.UsageError(f"--origin: {error}") from None
 
+    def opt_auth(self, description: str) -> None:
+        """How clients authenticate, NAME[:ARGUMENTS], may be repeated: they are tried in order.
+
+        See --help-auth and --help-auth-type. [default: anonymous]
+        """
+        name = description.partition(":")[0]
+        try:
+            self.addChecker(strcred.makeChecker(description))
+        except strcred.InvalidAuthType:
+            raise usage.UsageError(
+                f"--auth {name}: there is no such scheme; see --help-auth"
+            ) from None
+        except strcred.UnsupportedInterfaces:
+            raise usage.UsageError(f"--auth {name}: it does not know websockets") from None
+        except Exception as error:  # noqa: BLE001  # schemes are plugins
+            raise usage.UsageError(f"--auth {name}: {error}") from None
+        self["auth"].append(description)
+
+    def opt_trusted_proxy(self, address: str) -> None:
+        """Address or network of a proxy whose X-Forwarded-For is believed, may be repeated.
+
+        Such as 10.0.0.7 or 10.0.0.0/24; 'unix' for whoever connects to a Unix socket.
+        """
+        try:
+            Proxies([address])
+        except ValueError as error:
+            raise usage.UsageError(f"--trusted-proxy: {error}") from None
+        self["trusted-proxy"].append(address)
+
     def opt_version(self) -> None:
         """Display the version of towerws and exit."""
         print(f"towerws {__version__}")  # noqa: T201  # what the option is for
@@ -259,12 +139,14 @@ class Options(usage.Options):
         self["listen"] = self["listen"] or ["tcp:8051:interface=127.0.0.1"]
         self["broker"] = self._broker()
         self["token"] = self._token()
+        if not self["auth"]:
+            self.opt_auth("anonymous")
         for endpoint in self["listen"]:
-            if not is_private(endpoint):
+            if self.is_anonymous and not is_private(endpoint):
                 raise usage.UsageError(
-                    f"--listen {endpoint} can be reached from other machines, and this version "
-                    "cannot tell who connects: listen on a loopback address or a Unix socket, "
-                    "with a proxy such as nginx in front"
+                    f"--listen {endpoint} can be reached from other machines, and 'anonymous' "
+                    "lets everybody in: name a way to authenticate with --auth (see --help-auth), "
+                    "or listen on a loopback address or a Unix socket"
                 )
         operations = self["operations"]
         if operations != "none" and self["token"] is None and not is_private(operations):
@@ -272,6 +154,11 @@ class Options(usage.Options):
                 f"--operations {operations} can be reached from other machines: give a bearer "
                 "token as TOWERWS_TOKEN or --token-file, or use a loopback address"
             )
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether clients are let in without being asked who they are."""
+        return IAnonymous in self["credInterfaces"]
 
     def _broker(self) -> BrokerURL | None:
         url = self["broker"] or self._environment.get("TOWERWS_BROKER")
@@ -287,10 +174,10 @@ class Options(usage.Options):
         path = self["token-file"]
         if path is None:
             text = self._environment.get("TOWERWS_TOKEN")
-            return _token(text, "TOWERWS_TOKEN") if text else None
+            return token(text, "TOWERWS_TOKEN") if text else None
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise usage.UsageError(f"--token-file {path}: {reason}") from None
-        return _token(text, f"--token-file {path}")
+        return token(text, f"--token-file {path}")

@@ -1,31 +1,38 @@
 """``twistd towerws``: the only place where everything meets."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from towerws.adopting import AdoptingReactor
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
-from towerws.auth.anonymous import Anonymous
+from towerws.auth.portal import PortalAuthenticator
 from towerws.broker_emitter import BrokerEmitter
+from towerws.core.forwarding import Proxies
 from towerws.core.hub import Hub
+from towerws.core.limits import Limits
 from towerws.core.metrics import Metrics
-from towerws.core.session import Limits
+from towerws.core.revocation import Revocation
+from towerws.core.throttle import Throttle
 from towerws.core.wire import CloseCode
-from towerws.eager import write_eagerly
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
-from towerws.listening import Listener, StartError, with_backlog
-from towerws.operations import Emitter, OperationsSite
+from towerws.network.adopting import AdoptingReactor
+from towerws.network.eager import write_eagerly
+from towerws.network.endpoints import make_listener
+from towerws.network.listening import Listener
+from towerws.operations.publishing import Emitter
+from towerws.operations.site import OperationsSite
 from towerws.options import Options
-from towerws.websocket import CLOSE_TIMEOUT
+from towerws.reloading import HangupSignal, Reloader, has_terminal
+from towerws.revocations import Revocations
+from towerws.websocket.protocol import CLOSE_TIMEOUT
 from towerws.workers.sockets import OpeningReactor
 from towerws.workers.supervisor import Supervisor
 
@@ -38,6 +45,8 @@ class Server(MultiService):
     Attributes:
         source: Where events come from.
         clients: The factory of the websocket.
+        authenticator: Finds out who connects.
+        reloader: Has files read anew.
     """
 
     _log = Logger()
@@ -47,7 +56,11 @@ class Server(MultiService):
         reactor: Any,
         source: EmbeddedSource | AMQPBridge,
         clients: ClientFactory,
+        authenticator: PortalAuthenticator,
         listeners: list[Listener],
+        *,
+        reloader: Reloader,
+        metrics: Metrics,
     ) -> None:
         """Put the parts together.
 
@@ -55,14 +68,20 @@ class Server(MultiService):
             reactor: Measures the time that clients get to leave.
             source: Started first, stopped last.
             clients: Whose connections are closed at the end.
+            authenticator: Gets what it needs at the start.
             listeners: All listening sockets.
+            reloader: Stopped at last.
+            metrics: For the authenticator.
         """
         super().__init__()
         self.clients = clients
+        self.authenticator = authenticator
+        self._metrics = metrics
         self._reactor = reactor
         self.source = source
         self._listeners = listeners
-        for service in (source, *listeners):
+        self.reloader = reloader
+        for service in (source, *listeners, reloader):
             service.setServiceParent(self)
 
     def add_site(self, listener: Listener) -> None:
@@ -73,6 +92,11 @@ class Server(MultiService):
         """
         self._listeners.append(listener)
         listener.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Start all parts; clients come when the reactor runs."""
+        self.authenticator.attach(self._reactor, self._metrics)
+        super().startService()
 
     def stopService(self) -> Deferred[None]:
         """Stop in order: no new clients, then the present ones, then the source.
@@ -92,7 +116,9 @@ class Server(MultiService):
         deadline = self._reactor.seconds() + CLOSE_TIMEOUT + 1
         while self.clients.connections and self._reactor.seconds() < deadline:
             await deferLater(self._reactor, 0.02)
+        await self.authenticator.detach()
         await self.source.stopService()
+        self.reloader.stopService()
 
 
 def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
@@ -119,7 +145,11 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
         render = service.render
     else:
         service = make_server(
-            options, metrics, reactor, [(adopting, endpoint) for endpoint in options["listen"]]
+            options,
+            options["credCheckers"],
+            metrics,
+            reactor,
+            [(adopting, endpoint) for endpoint in options["listen"]],
         )
         emitter, render = service.source, None
     if options["operations"] != "none":
@@ -130,12 +160,15 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
             max_event=options["max-event"],
             render=render,
         )
-        service.add_site(_listener(adopting, options["operations"], site))
+        service.add_site(make_listener(adopting, options["operations"], site, service.reloader))
+    hangup = HangupSignal(reactor, service.reloader.reload_all, has_terminal)
+    hangup.setServiceParent(service)
     return service
 
 
 def make_server(
     options: Mapping[str, Any],
+    checkers: Iterable[ICredentialsChecker],
     metrics: Metrics,
     reactor: Any,
     listen: Iterable[tuple[Any, str]],
@@ -146,6 +179,7 @@ def make_server(
 
     Args:
         options: As `Options` has them.
+        checkers: Find out who connects.
         metrics: Where things are counted.
         reactor: Connects and measures time.
         listen: The websocket's endpoint strings, each with the reactor that is to listen.
@@ -158,13 +192,33 @@ def make_server(
         StartError: An endpoint string is wrong.
     """
     hub = Hub(metrics, tell_gaps=options["on-gap"] == "close")
-    source = _make_source(options, hub, metrics, reactor, emits)
+    authenticator = PortalAuthenticator(checkers)
+    clients = ClientFactory(hub, authenticator, _settings(options, authenticator), metrics, reactor)
+    revoke = partial(_revoke, authenticator, clients)
+    revocations = Revocations(revoke, metrics, Throttle(reactor.seconds))
+    source: EmbeddedSource | AMQPBridge
+    if options["broker"] is None:
+        source = EmbeddedSource(hub, revocations)
+    else:
+        source = AMQPBridge(
+            options["broker"],
+            hub,
+            _bridge_settings(options),
+            metrics,
+            reactor,
+            revocations=revocations,
+            on_resumed=clients.recheck_all,
+            emits=emits,
+        )
     hub.attach(source)
-    clients = ClientFactory(hub, Anonymous(), _settings(options), metrics, reactor)
+    reloader = Reloader(reactor, [authenticator], metrics)
     listeners = [
-        _listener(listening, endpoint, clients, write_eagerly) for listening, endpoint in listen
+        make_listener(listening, endpoint, clients, reloader, write_eagerly)
+        for listening, endpoint in listen
     ]
-    return Server(reactor, source, clients, listeners)
+    return Server(
+        reactor, source, clients, authenticator, listeners, reloader=reloader, metrics=metrics
+    )
 
 
 def _make_supervisor(options: Options, metrics: Metrics, reactor: Any) -> Supervisor:
@@ -177,45 +231,50 @@ def _make_supervisor(options: Options, metrics: Metrics, reactor: Any) -> Superv
     return Supervisor(
         options["workers"],
         options.for_workers(),
-        [_listener(opening, endpoint, nobody) for endpoint in options["listen"]],
+        # Their certificates are the workers' affair, but mistakes are to be told at the start.
+        [make_listener(opening, endpoint, nobody, None) for endpoint in options["listen"]],
         metrics,
         reactor,
         broker=broker,
+        reloader=Reloader(reactor, (), metrics),
     )
 
 
-def _make_source(
-    options: Mapping[str, Any], hub: Hub, metrics: Metrics, reactor: Any, emits: bool
-) -> EmbeddedSource | AMQPBridge:
-    if options["broker"] is None:
-        return EmbeddedSource(hub)
-    settings = BridgeSettings(
+def _revoke(
+    authenticator: PortalAuthenticator, clients: ClientFactory, revocation: Revocation
+) -> int:
+    try:
+        # First, lest a client who asks again at once be answered from memory.
+        authenticator.forget(revocation.user)
+    finally:
+        concerned = clients.revoke(revocation.user, revocation.patterns)
+    return concerned
+
+
+def _bridge_settings(options: Mapping[str, Any]) -> BridgeSettings:
+    return BridgeSettings(
         exchange=options["exchange"],
         prefetch=options["prefetch"],
         max_event=options["max-event"],
     )
-    return AMQPBridge(options["broker"], hub, settings, metrics, reactor, emits=emits)
 
 
-def _settings(options: Mapping[str, Any]) -> Settings:
+def _settings(options: Mapping[str, Any], authenticator: PortalAuthenticator) -> Settings:
     return Settings(
         paths=frozenset(options["path"]) or Settings().paths,
         origins=frozenset(options["origin"]),
+        guard_rebinding=authenticator.is_anonymous,
         max_connections=options["max-connections"],
+        max_connections_per_address=options["max-connections-per-address"],
+        max_connections_per_user=options["max-connections-per-user"],
+        max_handshakes=options["max-handshakes"],
+        trusted_proxies=Proxies(options["trusted-proxy"]),
         max_message=options["max-message"],
         max_outbox=options["max-outbox"],
-        limits=Limits(groups=options["max-groups"], rate=options["max-rate"]),
+        limits=Limits(
+            groups=options["max-groups"],
+            rate=options["max-rate"],
+            subscribe_within=options["subscribe-timeout"],
+            recheck_every=options["recheck"],
+        ),
     )
-
-
-def _listener(
-    reactor: Any,
-    description: str,
-    factory: IProtocolFactory,
-    prepare: Callable[[IListeningPort], None] | None = None,
-) -> Listener:
-    try:
-        endpoint = serverFromString(reactor, with_backlog(description))
-    except Exception as error:  # noqa: BLE001  # endpoints are plugins, and OpenSSL has its own
-        raise StartError(f"{description!r} is not an endpoint: {error}") from None
-    return Listener(description, endpoint, factory, prepare)

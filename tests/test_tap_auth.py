@@ -1,0 +1,149 @@
+"""`towerws.tap`: who may connect, from the command line to the connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.cred import strcred
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from tests.test_tap import TapCase
+from tests.websocket_pair import MemoryClient
+from towerws.auth.interfaces import IAttached, IHandshake
+from towerws.auth.users import User
+from towerws.core.forwarding import Proxies
+from towerws.core.revocation import Revocation
+from towerws.tap import Server
+
+
+@implementer(ICredentialsChecker, IAttached)
+class _Checker:
+    """Knows whoever sends a name."""
+
+    credentialInterfaces = (IHandshake,)
+    files: Sequence[str] = ()
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.detached: Deferred[None] = Deferred()
+
+    def requestAvatarId(self, handshake: Any) -> Any:
+        """See `ICredentialsChecker`."""
+        if "x-name" not in handshake.headers:
+            raise UnauthorizedLogin
+        return User(handshake.headers["x-name"])
+
+    def attach(self, reactor: object, metrics: object) -> None:
+        """See `IAttached`."""
+        self.calls.append(("attach", reactor))
+
+    def forget(self, user: str) -> None:
+        """See `IAttached`."""
+        self.calls.append(("forget", user))
+
+    def reload(self) -> None:
+        """See `IAttached`."""
+
+    def detach(self) -> Deferred[None]:
+        """See `IAttached`."""
+        self.calls.append("detach")
+        return self.detached
+
+
+@implementer(strcred.ICheckerFactory)
+class _Scheme:
+    """Makes the checker of a test."""
+
+    authType = "name"
+    authHelp = argStringFormat = ""
+    credentialInterfaces = (IHandshake,)
+
+    def __init__(self, checker: _Checker) -> None:
+        self._checker = checker
+
+    def generateChecker(self, argstring: str) -> _Checker:
+        """See `ICheckerFactory`."""
+        return self._checker
+
+
+class AuthTests(TapCase):
+    """A server with a scheme."""
+
+    def setUp(self) -> None:
+        """Add the scheme to the plugins."""
+        super().setUp()
+        self.checker = _Checker()
+        self.patch(strcred, "findCheckerFactories", lambda: [_Scheme(self.checker)])
+
+    def start(self, *arguments: str) -> Server:
+        """Start a server."""
+        server = self.make("--auth=name", "--listen=tcp:8051", *arguments)
+        server.startService()
+        return server
+
+    def client(self, server: Server, name: str) -> MemoryClient:
+        """Connect as somebody, and listen to two groups."""
+        client = MemoryClient(self.reactor, server.clients, headers=[("X-Name", name)]).connect()
+        client.send('{"groups": {"jobs": [1, 2]}}')
+        self.assertEqual(client.texts()[0], f'{{"accept": true, "user": "{name}"}}'.encode())
+        return client
+
+    def test_is_asked(self) -> None:
+        """Whoever it does not know is turned away."""
+        server = self.start()
+        self.client(server, "anna")
+        stranger = MemoryClient(self.reactor, server.clients).connect()
+        self.assertEqual((stranger.texts(), stranger.close_code), ([b'{"close": true}'], 1000))
+
+    def test_life(self) -> None:
+        """It is attached when the server starts, and the server's end waits for it."""
+        server = self.make("--auth=name")
+        self.assertEqual(self.checker.calls, [])
+        server.startService()
+        self.assertEqual(self.checker.calls, [("attach", self.reactor)])
+        done = server.stopService()
+        self.assertEqual(self.checker.calls[1:], ["detach"])
+        self.assertNoResult(done)
+        self.checker.detached.callback(None)
+        self.successResultOf(done)
+
+    def test_revoke(self) -> None:
+        """First what is remembered, then the connections; nobody else's."""
+        server = self.start()
+        anna, berta = self.client(server, "anna"), self.client(server, "berta")
+        one = self.successResultOf(server.source.revoke(Revocation("anna", "jobs-2")))
+        self.assertEqual(one, {"connections": 1})
+        self.assertEqual(self.checker.calls[1:], [("forget", "anna")])
+        (refusal, reply) = anna.texts()
+        self.assertIn(b"access denied to channel jobs for resource id 2", refusal)
+        self.assertIn(b'"groups_left": ["jobs-2"]', reply)
+        self.successResultOf(server.source.revoke(Revocation("anna")))
+        anna.pump()
+        berta.pump()
+        self.assertEqual((anna.close_code, berta.close_code), (1008, None))
+
+    def test_settings(self) -> None:
+        """Every option gets where it is read."""
+        settings = self.start(
+            "--trusted-proxy=10.0.0.0/8",
+            "--trusted-proxy=unix",
+            "--max-connections-per-address=5",
+            "--max-connections-per-user=6",
+            "--max-handshakes=7",
+            "--subscribe-timeout=8",
+            "--recheck=9",
+        ).clients.settings
+        self.assertFalse(settings.guard_rebinding)
+        self.assertEqual(settings.trusted_proxies, Proxies(["10.0.0.0/8", "unix"]))
+        self.assertEqual(
+            (
+                settings.max_connections_per_address,
+                settings.max_connections_per_user,
+                settings.max_handshakes,
+                settings.limits.subscribe_within,
+                settings.limits.recheck_every,
+            ),
+            (5, 6, 7, 8, 9),
+        )
