@@ -14,13 +14,15 @@ PYTHON_B := $(BIN)/python -b
 TRIAL := -m twisted.trial $(TRIAL_FLAGS)
 UNIT_TESTS = $(subst /,.,$(basename $(shell find tests -name 'test_*.py' \
 	-not -path 'tests/integration/*' | LC_ALL=C sort)))
+FUZZ_EXAMPLES ?= 1500
+FUZZ_TESTS = $(subst /,.,$(basename $(shell grep -rl --include='test_*.py' '^from hypothesis import' tests | LC_ALL=C sort)))
 RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test unit unit-lowest lint ruff format-check mypy layering coverage \
-	coverage-all coverage-core check format rabbitmq bench bench-programs clean
+.PHONY: help run demo test unit unit-lowest fuzz lint ruff format-check mypy layering coverage \
+	coverage-all coverage-core check format rabbitmq chromium bench bench-programs clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,14 +38,14 @@ demo: $(VENV)/installed ## server, listener and a recorded job in one go; ends b
 # --- to test it -----------------------------------------------------------------------------
 
 # Twisted's lock files are not safe when several trials find the same stale one.
-test: $(VENV)/installed-test rabbitmq ## run every test, under coverage, in several trials at once
+test: $(VENV)/installed-test rabbitmq chromium ## run every test, under coverage, in several trials at once
 	@rm -f .coverage .coverage.*
 	@for lock in _trial_temp*.lock; do \
 		[ ! -L "$$lock" ] || kill -0 "$$(readlink "$$lock")" 2>/dev/null || rm -f "$$lock"; done
 	@$(BIN)/python -m tools.trials $(PYTHON_B) -m coverage run $(TRIAL)
 
 unit: $(VENV)/installed-test ## run the tests that need no broker and no server
-	@$(PYTHON_B) $(TRIAL) $(UNIT_TESTS)
+	@$(BIN)/python -m tools.trials --units $(PYTHON_B) $(TRIAL)
 
 coverage: coverage-all coverage-core ## after make test: what it covered, and whether it is enough
 
@@ -59,6 +61,9 @@ coverage-core: .coverage
 
 unit-lowest: $(LOWEST)/installed ## the same with the oldest Twisted, Autobahn ... that setup.cfg allows
 	@$(LOWEST)/bin/python -b $(TRIAL) $(UNIT_TESTS)
+
+fuzz: $(VENV)/installed-test ## try many more random inputs than make test does (5 min)
+	@TOWERWS_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON_B) $(TRIAL) $(FUZZ_TESTS)
 
 lint: ruff format-check mypy layering ## everything that reads the sources
 
@@ -143,6 +148,18 @@ rabbitmq:
 	else \
 		echo "The tests start a private RabbitMQ node, and rabbitmq-server is not installed." \
 			"On Debian or Ubuntu: sudo apt-get install rabbitmq-server." \
+			"(make unit runs the tests that need none.)" >&2; exit 1; \
+	fi
+
+chromium:
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium with apt-get (once, about a minute)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends chromium >/dev/null; \
+	else \
+		echo "The tests show a page in Chromium, which is not installed." \
+			"On Debian: sudo apt-get install chromium." \
 			"(make unit runs the tests that need none.)" >&2; exit 1; \
 	fi
 

@@ -6,6 +6,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tools import layering
+from tools.layering_map import MAP
 
 
 def _check(**sources: str) -> list[str]:
@@ -26,18 +27,18 @@ class TreeTests(SynchronousTestCase):
     def test_reads_every_part(self) -> None:
         """The check finds modules for every entry of the map: no entry is left from the past."""
         places = set(map(layering.place_of, layering.read_modules()))
-        self.assertEqual(places, set(layering.MAP))
+        self.assertEqual(places, set(MAP))
 
     def test_names_the_layers_downward(self) -> None:
         """The map itself has no arrow up: core knows only core, no shell knows composition."""
         composition = {"towerws.options", "towerws.tap", "towerws.cli", "towerws.__main__"}
         composition.add("towerws.workers.worker")
-        for name, place in layering.MAP.items():
+        for name, place in MAP.items():
             if name not in composition:
                 self.assertEqual(place.towerws & composition, set(), name)
-        self.assertEqual(layering.MAP["towerws.core"].towerws, {"towerws.core"})
-        self.assertEqual(layering.MAP["towerws.core"].third_party, set())
-        self.assertNotIn("towerws.cli", layering.MAP["towerws.tap"].towerws)
+        self.assertEqual(MAP["towerws.core"].towerws, {"towerws.core"})
+        self.assertEqual(MAP["towerws.core"].third_party, set())
+        self.assertNotIn("towerws.cli", MAP["towerws.tap"].towerws)
 
 
 class LoadedModulesTests(SynchronousTestCase):
@@ -143,7 +144,7 @@ class ArrowTests(SynchronousTestCase):
         """A module that the map does not name must be given a place first."""
         self.assertEqual(
             _check(utils="", core__anything=""),
-            ["towerws.utils: has no place in the map of tools/layering.py"],
+            ["towerws.utils: has no place in tools/layering_map.py"],
         )
 
     def test_refuses_cycles(self) -> None:

@@ -18,6 +18,9 @@ import towerws
 
 _ROOT = Path(__file__).resolve().parent.parent
 
+#: The drop-ins: the server, and its authentication schemes.
+_PLUGINS = {"twisted/plugins/towerws_auth.py", "twisted/plugins/towerws_plugin.py"}
+
 #: What a build reads.
 _BUILD_FILES = ("LICENSE", "README.md", "pyproject.toml", "setup.cfg", "towerws", "twisted")
 
@@ -33,6 +36,8 @@ _LOOK = (
     "from twisted.application.service import IServiceMaker\n"
     "from twisted.plugin import getPlugins\n"
     "print(*(plugin.tapname for plugin in getPlugins(IServiceMaker)))\n"
+    "from twisted.cred.strcred import ICheckerFactory\n"
+    "print(*(plugin.authType for plugin in getPlugins(ICheckerFactory)))\n"
 )
 
 
@@ -141,12 +146,12 @@ class WheelTests(SynchronousTestCase):
         modules = {path.relative_to(_ROOT).as_posix() for path in _ROOT.glob("towerws/**/*.py")}
         self.assertEqual({name.rpartition(".")[2] for name in data}, {"jsonl", "typed", "xml"})
         installed = {name for name in names if ".dist-info/" not in name}
-        self.assertEqual(installed, modules | data | {"twisted/plugins/towerws_plugin.py"})
+        self.assertEqual(installed, modules | data | _PLUGINS)
 
     def test_leaves_twisted_alone(self) -> None:
         """No `__init__.py` under `twisted/`, here or in the wheel: it would hide Twisted itself."""
         in_wheel = [name for name in zipfile.ZipFile(_wheel()).namelist() if "twisted/" in name]
-        self.assertEqual(in_wheel, ["twisted/plugins/towerws_plugin.py"])
+        self.assertEqual(in_wheel, sorted(_PLUGINS))
         self.assertEqual([*_ROOT.glob("twisted/**/__init__.py")], [])
 
     def test_metadata(self) -> None:
@@ -169,9 +174,10 @@ class InstalledTests(SynchronousTestCase):
             looked = pool.submit(_run, python, "-c", _LOOK)
             options = pool.submit(_run, python, "-m", "twisted", "towerws", "--help")
             commands = pool.submit(_run, programs / "towerws", "--help")
-        where, plugins = looked.result().splitlines()
+        where, plugins, schemes = looked.result().splitlines()
         self.assertEqual(Path(where), home / "towerws" / "__init__.py")
         self.assertIn("towerws", plugins.split())
+        self.assertLessEqual({"jwt", "session", "awx", "anonymous"}, set(schemes.split()))
         self.assertRegex(options.result(), r"(?m)^ *--listen=")
         self.assertRegex(commands.result(), r"\breplay\b")
 

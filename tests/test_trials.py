@@ -12,7 +12,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.loopback import end_group, runs, wait_until
 from tools.ci_summary import Tally
-from tools.trials import BROKERS, INTEGRATION, ROOT, count_tests, find_modules, run, share_out
+from tools.trials import (
+    BROKERS,
+    INTEGRATION,
+    ROOT,
+    UNITS,
+    count_tests,
+    find_modules,
+    run,
+    share_out,
+)
 
 #: What a trial prints that ran its argument, and what it ends with.
 _TRIAL = """\
@@ -70,6 +79,11 @@ class ShareOutTests(SynchronousTestCase):
         self.assertEqual(shares["units"], [f"tests.{name}"])
         self.assertEqual(shares[share], [f"{INTEGRATION}.{name}"])
         self.assertEqual(shares["servers"], [f"{INTEGRATION}.test_new"])
+
+    def test_units(self) -> None:
+        """What starts no server is shared out evenly."""
+        shares = share_out(f"tests.test_{letter}" for letter in "abcde")
+        self.assertEqual([len(shares[name]) for name in UNITS], [3, 2])
 
 
 class CountTestsTests(SynchronousTestCase):

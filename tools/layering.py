@@ -1,9 +1,9 @@
-"""The map of towerws's layers and the check that every import follows it.
+"""The check that every import of towerws follows the map of its layers.
 
-Arrows only point down: composition, then shells, then the core. `MAP` says for each package or
-module which parts of towerws and which third-party packages it may import; the standard library is
-free for all but the core, which gets none of its I/O and clocks. A module without an entry has no
-place in the house and is reported.
+Arrows only point down: composition, then shells, then the core. `tools.layering_map` says for each
+package or module which parts of towerws and which third-party packages it may import; the standard
+library is free for all but the core, which gets none of its I/O and clocks. A module without an
+entry has no place in the house and is reported.
 
 Run as `python -m tools.layering` from the top of the checkout. An import counts wherever it stands:
 at the top of the file, inside a function, or under `TYPE_CHECKING`. Only in the search for cycles,
@@ -17,103 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.layering_map import MAP
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a part of the house may import.
-
-    Attributes:
-        towerws: Modules or packages of towerws, the part itself included if its modules may
-            import one another.
-        third_party: Top-level names of installed packages.
-        barred: Top-level names of the standard library that are out of bounds here.
-    """
-
-    towerws: frozenset[str]
-    third_party: frozenset[str]
-    barred: frozenset[str]
-
-
-def _place(towerws: str = "", third_party: str = "", barred: str = "") -> Place:
-    return Place(*(frozenset(names.split()) for names in (towerws, third_party, barred)))
-
-
-# What does I/O, runs code elsewhere, or tells the time. (`datetime` and `urllib.parse` compute.)
-_NOT_IN_CORE = (
-    "asyncio http logging multiprocessing os pathlib select selectors signal socket ssl "
-    "subprocess tempfile threading time"
-)
-
-_SHELLS = (
-    "towerws.admission towerws.adopting towerws.amqp towerws.amqp_bridge towerws.auth "
-    "towerws.broker_emitter towerws.compression "
-    "towerws.connection towerws.eager towerws.embedded towerws.factory towerws.handshake "
-    "towerws.identity towerws.intake towerws.lean towerws.listening towerws.notify "
-    "towerws.operations towerws.quiet towerws.timeouts towerws.turns towerws.websocket"
-)
-
-# What twisted[tls] brings and names in its own interfaces: contexts, and reasons for a loss.
-_TLS = "OpenSSL service_identity"
-
-MAP: Mapping[str, Place] = {
-    # core: no I/O, nothing but the standard library
-    "towerws": _place(),
-    "towerws.core": _place("towerws.core", barred=_NOT_IN_CORE),
-    # shells: one kind of I/O each, over the core; none knows another but where it is named
-    "towerws.admission": _place(third_party="twisted"),
-    "towerws.adopting": _place(third_party="twisted"),
-    "towerws.amqp": _place("towerws towerws.amqp towerws.core", f"twisted txamqp zope {_TLS}"),
-    "towerws.amqp_bridge": _place(
-        "towerws.amqp towerws.broker_emitter towerws.core towerws.intake", "twisted zope"
-    ),
-    "towerws.auth": _place("towerws.auth towerws.core", "autobahn twisted zope"),
-    "towerws.broker_emitter": _place("towerws.amqp towerws.core", "twisted"),
-    "towerws.compression": _place("towerws.core", "autobahn"),
-    "towerws.connection": _place("towerws.core", "twisted zope"),
-    "towerws.eager": _place(third_party="twisted"),
-    "towerws.embedded": _place("towerws.core", "twisted zope"),
-    "towerws.factory": _place(
-        "towerws.compression towerws.core towerws.handshake towerws.lean towerws.quiet "
-        "towerws.timeouts towerws.turns towerws.websocket",
-        "autobahn twisted",
-    ),
-    "towerws.handshake": _place("towerws.core", "autobahn twisted"),
-    "towerws.identity": _place("towerws.core", "twisted"),
-    "towerws.intake": _place("towerws.amqp towerws.core", "twisted"),
-    "towerws.lean": _place(third_party="autobahn"),
-    "towerws.listening": _place("towerws.adopting", "twisted zope"),
-    "towerws.notify": _place("towerws.core towerws.notify", "pika"),
-    "towerws.operations": _place("towerws.admission towerws.core", "twisted zope"),
-    "towerws.quiet": _place("towerws.core", "twisted"),
-    "towerws.timeouts": _place("towerws.turns", "twisted"),
-    "towerws.turns": _place(third_party="twisted"),
-    "towerws.websocket": _place(
-        "towerws.compression towerws.connection towerws.core towerws.factory towerws.handshake "
-        "towerws.identity towerws.lean",
-        "autobahn twisted zope",
-    ),
-    "towerws.workers": _place(
-        "towerws.adopting towerws.amqp towerws.broker_emitter towerws.core towerws.listening "
-        "towerws.workers",
-        "twisted zope",
-    ),
-    # composition: the only places where everything meets
-    "towerws.options": _place(f"towerws towerws.core {_SHELLS}", "twisted"),
-    "towerws.tap": _place(
-        f"towerws towerws.core towerws.options towerws.workers {_SHELLS}", "twisted zope"
-    ),
-    "towerws.workers.worker": _place("towerws.core towerws.tap towerws.workers", "twisted zope"),
-    "towerws.cli": _place(
-        f"towerws towerws.cli towerws.core {_SHELLS} towerws.tap", "autobahn twisted zope"
-    ),
-    "towerws.__main__": _place("towerws.cli"),
-    # the plugin file only names things, so that listing the plugins loads no application
-    "twisted.plugins.towerws_plugin": _place(third_party="twisted"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +116,7 @@ def violations(modules: Mapping[str, str]) -> list[str]:
     for module, source in sorted(modules.items()):
         home = place_of(module)
         if home is None:
-            found.append(f"{module}: has no place in the map of tools/layering.py")
+            found.append(f"{module}: has no place in tools/layering_map.py")
             continue
         for imported in sorted(imports_of(module, source), key=lambda found: found.line):
             found.extend(_objections(home, imported, modules))

@@ -1,8 +1,9 @@
 """Runs all tests in several trials side by side, which takes half the time of one.
 
-Run as `python3 -m tools.trials COMMAND...`: COMMAND runs trial and gets the names of the test
-modules at its end. Much of the time of a serial run is waiting, for brokers that start and for
-deadlines that pass, and the rest can use a second core.
+Run as `python3 -m tools.trials [--units] COMMAND...`: COMMAND runs trial and gets the names of the
+test modules at its end; `--units` leaves out those that start brokers and servers. Much of the
+time of a serial run is waiting, for brokers that start and for deadlines that pass, and the rest
+can use a second core.
 
 The modules are shared out by what they share: a process starts its own brokers and servers, once.
 `trial --jobs` shares out test by test, so that each worker would start all of them; besides, it
@@ -16,6 +17,7 @@ the guards that it has. Needs nothing but the standard library.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -39,6 +41,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: The package of the tests that start processes.
 INTEGRATION = "tests.integration"
 
+#: Trials of the other modules: one for each core that a developer's machine has at least.
+UNITS = ("units", "more units")
+
 #: Modules of that package by the broker that most of their tests need. The others start servers,
 #: and only they may use a fixed port.
 BROKERS: Mapping[str, frozenset[str]] = {
@@ -50,6 +55,8 @@ BROKERS: Mapping[str, frozenset[str]] = {
             "test_broker",
             "test_broker_login",
             "test_notify",
+            "test_revoke",
+            "test_secrets",
         }
     ),
     "broker that suffers": frozenset(
@@ -79,11 +86,13 @@ def share_out(modules: Iterable[str]) -> dict[str, list[str]]:
     Returns:
         The names in order by the name of the share.
     """
-    shares: dict[str, list[str]] = {name: [] for name in ("units", "servers", *BROKERS)}
+    shares: dict[str, list[str]] = {name: [] for name in (*UNITS, "servers", *BROKERS)}
+    # There and back: the modules of one name, such as tests.test_packaging, are not of one size.
+    turns = itertools.cycle((*UNITS, *reversed(UNITS)))
     for module in sorted(modules):
         package, _, last = module.rpartition(".")
         if package != INTEGRATION:
-            shares["units"].append(module)
+            shares[next(turns)].append(module)
         else:
             users = (name for name, members in BROKERS.items() if last in members)
             shares[next(users, "servers")].append(module)
@@ -230,7 +239,7 @@ def main(command: Sequence[str]) -> int:
     """Run all tests and print what failed, then the line that counts.
 
     Args:
-        command: What to run, without names of tests.
+        command: What to run, without names of tests; `--units` before it.
 
     Returns:
         The exit status: 0 when something passed and nothing failed, 1 otherwise, 128 more than the
@@ -238,7 +247,10 @@ def main(command: Sequence[str]) -> int:
     """
     for number in _SIGNALS:
         signal.signal(number, _terminate)
-    total = run(command, share_out(find_modules()), sys.stdout.buffer)
+    shares = share_out(find_modules())
+    if command[0] == "--units":
+        command, shares = command[1:], {name: shares[name] for name in UNITS}
+    total = run(command, shares, sys.stdout.buffer)
     print()
     for remark in total.remarks:
         print(remark)

@@ -1,7 +1,7 @@
 """What integration tests with a real server have in common."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -32,6 +32,7 @@ class ServerCase(SynchronousTestCase):
         broker: str | None = None,
         until_ready: bool = True,
         command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> ServerProcess:
         """Start a server that is stopped when the test ends.
 
@@ -40,11 +41,14 @@ class ServerCase(SynchronousTestCase):
             broker: See `ServerProcess`.
             until_ready: See `ServerProcess.start`.
             command: See `ServerProcess`.
+            environment: See `ServerProcess`.
 
         Returns:
             The running server.
         """
-        server = self.use(ServerProcess(*options, broker=broker, command=command))
+        server = self.use(
+            ServerProcess(*options, broker=broker, command=command, environment=environment)
+        )
         self.addCleanup(server.stop)
         return server.start(until_ready=until_ready)
 

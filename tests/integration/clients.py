@@ -2,12 +2,20 @@
 
 import json
 import socket
+import ssl
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+#: What `Client` is to speak over TLS. It reads and writes in two threads, which OpenSSL does not
+#: allow: of TLS 1.3 one may read the tickets behind the handshake while the other writes the
+#: request, and one request in a hundred was lost.
+TLS_VERSION = ssl.TLSVersion.TLSv1_2
 
 #: Nothing here takes longer than some milliseconds, unless the machine is busy.
 PATIENCE = 10.0
@@ -19,10 +27,17 @@ class Client:
     Attributes:
         websocket: The library's connection.
         greeting: The first frame, decoded.
+        csrf_token: What `subscribe` sends as ``xrftoken``.
     """
 
     def __init__(
-        self, url: str, *, compression: str | None = None, sock: socket.socket | None = None
+        self,
+        url: str,
+        *,
+        compression: str | None = None,
+        sock: socket.socket | None = None,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
     ) -> None:
         """Connect, and take the frame that greets.
 
@@ -30,7 +45,13 @@ class Client:
             url: The websocket.
             compression: ``"deflate"`` to offer permessage-deflate.
             sock: A connected socket, if it is not to be made for the URL.
+            headers: More headers of the handshake, such as cookies.
+            subprotocols: What is offered.
+
+        Raises:
+            websockets.exceptions.InvalidStatus: The handshake was refused.
         """
+        self.csrf_token: str | None = None
         self._stack = ExitStack()
         if sock is None:
             # Made here because the library would go by way of a proxy in the environment.
@@ -38,16 +59,22 @@ class Client:
             sock = socket.create_connection((host, int(port)), PATIENCE)
         # In the order in which they are to end: the library closes what it has taken over.
         self._stack.callback(sock.close)
-        self.websocket = self._stack.enter_context(
-            connect(
-                url,
-                sock=sock,
-                compression=compression,
-                open_timeout=PATIENCE,
-                close_timeout=PATIENCE,
-                max_size=None,
+        try:
+            self.websocket = self._stack.enter_context(
+                connect(
+                    url,
+                    sock=sock,
+                    compression=compression,
+                    additional_headers=headers,
+                    subprotocols=[Subprotocol(each) for each in subprotocols] or None,
+                    open_timeout=PATIENCE,
+                    close_timeout=PATIENCE,
+                    max_size=None,
+                )
             )
-        )
+        except BaseException:
+            self._stack.close()
+            raise
         self.greeting = self.receive_json()
 
     def send(self, frame: object) -> None:
@@ -61,9 +88,9 @@ class Client:
             **groups: As in the protocol.
 
         Returns:
-            The reply. Events that come before it are an error here.
+            The reply. Events and refusals that come before it are an error here.
         """
-        self.send({"groups": groups, "xrftoken": None})
+        self.send({"groups": groups, "xrftoken": self.csrf_token})
         reply: dict[str, list[str]] = self.receive_json()
         assert "groups_current" in reply, reply
         return reply

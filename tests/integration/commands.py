@@ -43,6 +43,16 @@ class Command:
         self._guard.note(-self._process.pid)
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    @property
     def stdout(self) -> str:
         """What it wrote on standard output so far."""
         return (self._directory / "stdout").read_text()

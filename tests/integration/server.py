@@ -66,7 +66,11 @@ class ServerProcess:
     """
 
     def __init__(
-        self, *options: str, broker: str | None = None, command: Sequence[str] | None = None
+        self,
+        *options: str,
+        broker: str | None = None,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Choose ports; nothing is started or created yet.
 
@@ -74,6 +78,7 @@ class ServerProcess:
             *options: More options of ``twistd towerws``.
             broker: The broker's URL; the embedded source if None.
             command: What comes before ``towerws``; twistd in the foreground if None.
+            environment: Variables to set.
         """
         self.port, self.operations_port = free_ports(2)
         self.websocket_url = f"ws://127.0.0.1:{self.port}/websocket/"
@@ -83,8 +88,10 @@ class ServerProcess:
             *("--operations", f"tcp:{self.operations_port}:interface=127.0.0.1"),
             *options,
         )
-        self._broker = broker
         self._command = command
+        self._environment = dict(environment or {})
+        if broker:
+            self._environment["TOWERWS_BROKER"] = broker
         self._directory: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
@@ -130,9 +137,7 @@ class ServerProcess:
                 self._process = subprocess.Popen(
                     [*command, "towerws", *self.options],
                     cwd=self._directory,
-                    env=clean_environment(
-                        **({"TOWERWS_BROKER": self._broker} if self._broker else {})
-                    ),
+                    env=clean_environment(**self._environment),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

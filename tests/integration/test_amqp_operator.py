@@ -7,9 +7,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from tests.amqp.test_tls import TLS_WARNINGS
 from tests.integration.amqp import EXCHANGE, PATIENCE, BrokerTestCase
 from tests.integration.rabbitmq import shared_node
+from tests.network.tls_pair import TLS_WARNINGS
 from towerws.amqp.errors import ConnectionClosed, ConnectionLost, ProtocolViolation, PublishBlocked
 from towerws.core.broker_url import BrokerURL
 

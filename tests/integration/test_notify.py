@@ -184,7 +184,7 @@ class RabbitMQTests(SynchronousTestCase):
         self._listen(x_max_length=1, x_overflow="reject-publish")
         self.publisher.emit("jobs-summary", {}, strict=True)
         for _ in range(2):
-            with self.assertRaisesRegex(Refused, "the broker refused the event"):
+            with self.assertRaisesRegex(Refused, "the broker refused it"):
                 self.publisher.emit("jobs-summary", {}, strict=True)
 
     def test_not_permitted(self) -> None:
@@ -198,7 +198,7 @@ class RabbitMQTests(SynchronousTestCase):
         with publisher:
             publisher.emit("ok-1", {}, strict=True)
             kept = publisher._sender._connection
-            with self.assertRaisesRegex(Refused, "refused the event: ACCESS_REFUSED.*'secret-1'"):
+            with self.assertRaisesRegex(Refused, "refused it: ACCESS_REFUSED.*'secret-1'"):
                 publisher.emit("secret-1", {}, strict=True)
             publisher.emit("ok-2", {}, strict=True)
             self.assertIs(publisher._sender._connection, kept)

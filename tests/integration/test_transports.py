@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.integration.case import ServerCase
 from tests.integration.certificates import make_server_certificate
-from tests.integration.clients import PATIENCE, Client
+from tests.integration.clients import PATIENCE, TLS_VERSION, Client
 from tests.integration.loopback import free_ports, wait_until
 
 #: Sizes of the events: some that fit any buffer, some that fit none.
@@ -29,6 +29,7 @@ class TransportTests(ServerCase):
         certificates.mkdir()
         made = make_server_certificate(certificates)
         self.context = ssl.create_default_context(cafile=made.cafile)
+        self.context.maximum_version = TLS_VERSION
         (port,) = free_ports(1)
         keys = f"privateKey={made.keyfile}:certKey={made.certfile}"
         self.server = self.start_server(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.integration.case import ServerCase
 from tests.integration.certificates import make_server_certificate
-from tests.integration.clients import PATIENCE, Client
+from tests.integration.clients import PATIENCE, TLS_VERSION, Client
 from tests.integration.loopback import free_ports, wait_until
 from tests.integration.rabbitmq import shared_node
 from tests.integration.server import SHARED_EXCHANGE, STOPPED_BY_SIGTERM, ServerProcess
@@ -160,6 +160,7 @@ class SocketsTests(WorkersCase):
     def connect_securely(self, server: ServerProcess, port: int, cafile: str) -> Client:
         """Connect by way of TLS."""
         context = ssl.create_default_context(cafile=cafile)
+        context.maximum_version = TLS_VERSION
         sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
         return self.client(server, sock=context.wrap_socket(sock, server_hostname="localhost"))
 
