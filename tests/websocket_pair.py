@@ -51,7 +51,7 @@ class MemoryTransport(FileDescriptor):
     no_delay = False
 
     def __init__(
-        self, reactor: MemoryReactorClock, factory: Factory[Any], peer: IAddress = _PEER
+        self, reactor: MemoryReactorClock, factory: "Factory[Any]", peer: IAddress = _PEER
     ) -> None:
         """Accept a connection from an address."""
         super().__init__(reactor)
