@@ -84,6 +84,16 @@ class DeadlinesTests(SynchronousTestCase):
         self.deadlines.look_again(None)
         self.assertEqual(self.clock.timers, [])
 
+    def test_later(self) -> None:
+        """A time behind the next one leaves its timer alone, and is waited for afterwards."""
+        self.deadlines.expect_subscription(5)
+        timer = self.deadlines._timer
+        self.deadlines.look_again(7)
+        self.deadlines.look_again(8)
+        self.assertIs(self.deadlines._timer, timer)
+        self.clock.advance(5)
+        self.assertEqual((self.told, self.clock.timers), (["overdue"], [8]))
+
     def test_far_away(self) -> None:
         """No timer runs longer than a poller can count, and none calls before the time."""
         self.deadlines.look_again(2.5 * MAX_SLEEP)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import PROPERTY
-from towerws.core.forwarding import MAX_HOPS, Proxies
+from towerws.core.forwarding import MAX_HOPS, Proxies, parse_address
 
 _NGINX = "10.0.0.5"
 _ODD = st.text(st.sampled_from("0123456789abcdef.:[]%,_ \t") | st.characters(), max_size=60)
@@ -115,6 +115,14 @@ class ClientAddressTests(SynchronousTestCase):
         ):  # fmt: skip
             self._assert_found(f"198.51.100.7, {entry}", _NGINX)
             self._assert_found(f"198.51.100.7, {entry}, 10.0.0.6", "10.0.0.6")
+
+    def test_memory(self) -> None:
+        """What clients write in place of an address is not remembered, long as it may be."""
+        self._assert_found("10.0.0.6", "10.0.0.6")
+        remembered = parse_address.cache_info().currsize
+        for letter in "abc":
+            self._assert_found(f"{letter * 60_000}, 10.0.0.6", "10.0.0.6")
+        self.assertEqual(parse_address.cache_info().currsize, remembered)
 
     def test_hops(self) -> None:
         """Not more than some are looked at, and a long header takes no time."""

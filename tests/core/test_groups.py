@@ -11,6 +11,7 @@ from towerws.core.groups import (
     MAX_NAME_LENGTH,
     Group,
     GroupError,
+    TooManyGroups,
     describe_bad_name,
     expand,
     is_group_name,
@@ -129,6 +130,12 @@ class ExpandTests(SynchronousTestCase):
         """
         groups = expand({"job_events": [42, 7, "42", 42]})
         self.assertEqual([group.element for group in groups], ["42", "7"])
+
+    def test_too_many(self) -> None:
+        """They are counted before anything else is found out, those that are named again too."""
+        self.assertEqual(len(expand({"a": [1, 2], "b": [1]}, 3)), 3)
+        error = self.assertRaises(TooManyGroups, expand, {"a": [1, 1], "$": [None, 1]}, 3)
+        self.assertEqual(str(error), "4 groups are too many: 3 are allowed")
 
     def test_refused(self) -> None:
         """protocol.md, profile awx: a frame that is not understood, the ``groups`` part of it.

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import CHARACTERS, PROPERTY
 from towerws.core.groups import MAX_NAME_LENGTH, is_group_name
-from towerws.core.patterns import MAX_PATTERNS, PatternError, Patterns
+from towerws.core.patterns import MAX_PATTERNS, MAX_SCANNED, PatternError, Patterns
 
 #: Few letters and many stars, so that pieces overlap and repeat.
 _NAMES = st.text("ab-", min_size=1, max_size=12)
@@ -81,8 +81,9 @@ class PatternTests(SynchronousTestCase):
         others: tuple[object, ...] = (42, None, [], b"jobs-1")
         for pattern in texts + others:
             error = self.assertRaises(PatternError, Patterns, ["jobs-1", pattern])
-            self.assertEqual(
-                str(error), "a pattern of groups is no text such as jobs-* or job_events-42"
+            self.assertRegex(
+                str(error),
+                r"\Aa group is neither a name such as job_events-42 nor a pattern such as jobs-.\Z",
             )
 
     def test_length(self) -> None:
@@ -95,6 +96,15 @@ class PatternTests(SynchronousTestCase):
         self.assertIn("a", Patterns(["a"] * MAX_PATTERNS))
         error = self.assertRaises(PatternError, Patterns, iter(["a"] * (MAX_PATTERNS + 1)))
         self.assertEqual(str(error), "there are more than 10000 patterns of groups")
+
+    def test_scanned(self) -> None:
+        """There is a much earlier end to those that cannot be looked up."""
+        scanned = [f"*-{number}" for number in range(MAX_SCANNED)]
+        self.assertIn("jobs-7", Patterns([*scanned, *(f"{number}-*" for number in range(5000))]))
+        error = self.assertRaises(PatternError, Patterns, [*scanned, "a*b*"])
+        self.assertEqual(
+            str(error), "more than 100 patterns of groups have something behind a star"
+        )
 
     @given(st.text(CHARACTERS, max_size=6) | st.text("ab*-?[]", max_size=MAX_NAME_LENGTH + 2))
     @PROPERTY

@@ -1,8 +1,11 @@
 """`towerws.core.session`: tokens and refusals."""
 
+from collections.abc import Callable, Collection, Sequence
+
 from tests.core.session_case import DENIED, SessionTestCase, result
 from tests.fakes import FakeIdentity
 from towerws.core import wire
+from towerws.core.groups import Group
 
 
 class TokenTests(SessionTestCase):
@@ -81,6 +84,31 @@ class AccessTests(SessionTestCase):
         self.assertEqual(
             client.frames,
             [{"error": "access denied to channel a for resource id 2"}, result(left=["a-1"])],
+        )
+
+    def test_however_it_is_divided(self) -> None:
+        """Who decides by the half before the hyphen is asked about the same group each time."""
+        identity = FakeIdentity(denied={"a-b-1"})
+        client = self.connect(identity)
+        groups: list[Sequence[Group]] = []
+        check = identity.check_access
+
+        def keep(
+            asked: Sequence[Group], answer: Callable[[Collection[Group] | None], None]
+        ) -> None:
+            groups.append(asked)
+            check(asked, answer)
+
+        self.patch(identity, "check_access", keep)
+        self.ask(client, {"a-b": [1], "a": ["b-1", "b-2"]})
+        self.assertEqual(groups, [[Group("a", "b-1"), Group("a", "b-1"), Group("a", "b-2")]])
+        self.assertEqual(
+            client.frames,
+            [
+                {"error": "access denied to channel a-b for resource id 1"},
+                {"error": "access denied to channel a for resource id b-1"},
+                result(current=["a-b-2"], joined=["a-b-2"]),
+            ],
         )
 
     def test_no_effect_before_the_answer(self) -> None:

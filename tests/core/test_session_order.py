@@ -127,6 +127,16 @@ class LimitTests(SessionTestCase):
         self.assertEqual(self.source.interests.wanted, {"a-1", "a-2", "b-1"})
         self.assertEqual(self.counters.over_limit.value, 1)
 
+    def test_groups_named_again(self) -> None:
+        """What is named again counts, as it costs as much; and nothing of it is looked at."""
+        client = self.connect(FakeIdentity(), limits=Limits(groups=3, strikes=2))
+        for _ in range(2):
+            self.ask(client, {"a": [1, 1, "1", "$"]})
+        self.assertEqual(
+            client.take_frames(), [{"error": "4 groups are too many: 3 are allowed"}] * 2
+        )
+        self.assertEqual([code for code, _ in client.closes], [wire.CloseCode.POLICY])
+
     def test_pending(self) -> None:
         """As many frames may wait as allowed; one more is refused, the others get their answers."""
         identity = FakeIdentity(is_prompt=False)

@@ -3,6 +3,7 @@
 from tests.core.session_case import SessionTestCase, result
 from tests.fakes import FakeClient, FakeIdentity
 from towerws.core.limits import Limits
+from towerws.core.session import Session
 from towerws.core.wire import CloseCode
 
 _EXPIRED = [(CloseCode.EXPIRED, "the credentials are no longer valid")]
@@ -161,6 +162,25 @@ class RecheckTests(SessionTestCase):
         _recheck(client)
         self.assertEqual(identity.asked, ["renew", "renew", [], "renew"])
 
+    def test_while_the_broker_is_away(self) -> None:
+        """However often it was time meanwhile: one check, and all places for messages are left."""
+        self.source.is_prompt = False
+        identity = FakeIdentity()
+        client = self.connect(identity, limits=Limits(subscribe_within=0, recheck_every=60))
+        self.ask(client, {"a": [1]})
+        for _ in range(200):
+            self.clock.advance(60)
+        self.ask(client, {"a": [2]})
+        self.assertEqual(client.frames, [])
+        asked = len(identity.asked)
+        self.source.confirm()
+        self.source.confirm()
+        self.assertEqual(identity.asked[asked:], [["a-1"], ["a-2"]])
+        self.assertEqual(
+            client.frames,
+            [result(current=["a-1"], joined=["a-1"]), result(["a-2"], ["a-1"], ["a-2"])],
+        )
+
     def test_answer_from_before(self) -> None:
         """What was true when it was asked is not what counts."""
         identity = FakeIdentity(is_prompt=False)
@@ -252,4 +272,15 @@ class SubscribeTimeoutTests(SessionTestCase):
     def test_not_authenticated(self) -> None:
         """Who is turned away is waited for no more."""
         self.connect(None, limits=Limits())
+        self.assertEqual(self.clock.timers, [])
+
+    def test_cut_by_the_greeting(self) -> None:
+        """Who takes not even that is waited for no more."""
+        client = FakeClient()
+        client.stalled = True
+        client.session = Session(
+            client, FakeIdentity(), self.hub, Limits(), self.counters, clock=self.clock
+        )
+        client.session.start()
+        self.assertEqual(client.closes[0][0], CloseCode.TRY_AGAIN_LATER)
         self.assertEqual(self.clock.timers, [])

@@ -40,6 +40,23 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(self.throttle.permit("b"), 0)
         self.assertEqual(self.throttle.permit("a"), 1)
 
+    def test_log(self) -> None:
+        """A line is written with its fields, and tells of those held back if there were any."""
+        lines: list[tuple[str, dict[str, object]]] = []
+
+        def write(text: str, **fields: object) -> None:
+            lines.append((text, fields))
+
+        for self.now in (0, 1, 2, 10):
+            self.throttle.log(write, "a", "it is {time}", time=self.now)
+        self.assertEqual(
+            lines,
+            [
+                ("it is {time}", {"held_back": 0, "time": 0}),
+                ("it is {time} ({held_back} such lines held back)", {"held_back": 2, "time": 10}),
+            ],
+        )
+
     def test_default(self) -> None:
         """A line a minute unless told otherwise."""
         throttle = Throttle(lambda: self.now)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import PROPERTY
 from towerws.core import wire
-from towerws.core.groups import Group, GroupError, expand, is_group_name
+from towerws.core.groups import Group, GroupError, TooManyGroups, expand, is_group_name
 from towerws.core.wire import CloseCode, FrameError, Request, parse
 
 #: JSON as text, so that it may hold what Python's own writer would not write.
@@ -60,6 +60,12 @@ class ParseTests(SynchronousTestCase):
     def test_leaves_all(self) -> None:
         """protocol.md, profile awx: ``{"groups": {}}`` asks for nothing, which is not silence."""
         self.assertEqual(parse(b'{"groups": {}}', is_binary=False), Request((), None))
+
+    def test_too_many_groups(self) -> None:
+        """A frame that names more than may be is told from one that is not understood."""
+        payload = b'{"groups": {"a": [1, 2]}}'
+        self.assertIsNotNone(parse(payload, is_binary=False, max_groups=2).groups)
+        self.assertRaises(TooManyGroups, parse, payload, is_binary=False, max_groups=1)
 
     def test_without_groups(self) -> None:
         """protocol.md, profile awx: a frame without ``groups`` is understood, and says nothing."""

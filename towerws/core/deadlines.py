@@ -38,7 +38,7 @@ class Watched(Protocol):
 class Deadlines:
     """The two times of a session, on one timer."""
 
-    __slots__ = ("_clock", "_look_at", "_subscribe_by", "_timer", "_watched")
+    __slots__ = ("_clock", "_due", "_look_at", "_subscribe_by", "_timer", "_watched")
 
     def __init__(self, clock: Clock, watched: Watched) -> None:
         """Begin without a time.
@@ -49,7 +49,9 @@ class Deadlines:
         """
         self._clock = clock
         self._watched: Watched | None = watched
+        # Runs whenever there is a time that it is due.
         self._timer: Timer | None = None
+        self._due: float | None = None
         self._subscribe_by: float | None = None
         self._look_at: float | None = None
 
@@ -85,16 +87,20 @@ class Deadlines:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        times = [time for time in (self._subscribe_by, self._look_at) if time is not None]
+        due = min(times, default=None)
+        if due == self._due:
+            return
+        self._due = due
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        times = [time for time in (self._subscribe_by, self._look_at) if time is not None]
-        if times:
-            delay = max(0.0, min(times) - self._clock.seconds())
+        if due is not None:
+            delay = max(0.0, due - self._clock.seconds())
             self._timer = self._clock.call_later(min(delay, MAX_SLEEP), self._wake)
 
     def _wake(self) -> None:
-        self._timer = None
+        self._timer = self._due = None
         now = self._clock.seconds()
         is_overdue = self._subscribe_by is not None and self._subscribe_by <= now
         is_time = self._look_at is not None and self._look_at <= now

@@ -27,6 +27,9 @@ MAX_HOPS = 20
 # top.
 _MAX_LENGTH = 100
 
+# Addresses of which is remembered what they are.
+_REMEMBERED = 1024
+
 #: What proxies call a page's scheme; some use those of websockets.
 _SCHEMES: dict[str, Literal["http", "https"]] = {
     "http": "http",
@@ -83,6 +86,8 @@ class Proxies:
         """
         if not peer:
             return self._unix
+        if not self._networks:
+            return False
         address = parse_address(peer)
         # Python compares the versions itself.
         return address is not None and any(address in network for network in self._networks)
@@ -103,15 +108,15 @@ class Proxies:
             The first address from the end that is not a trusted proxy's; that of the outermost
             proxy if there is none. ``peer`` itself, in its usual form, unless it is trusted.
         """
-        parsed = parse_address(peer)
-        client = peer if parsed is None else str(parsed)
+        client = _normalize(peer)
         if forwarded_for is None:
             return client
         # Not all of it is taken apart: it may be 64 KiB of commas.
         for hop in reversed(forwarded_for.rsplit(",", MAX_HOPS)[-MAX_HOPS:]):
             if not self.trusts(client):
                 break
-            address = parse_address(hop)
+            # What is remembered of addresses must not grow with what clients write.
+            address = parse_address(hop) if len(hop) <= _MAX_LENGTH else None
             if address is None:
                 break
             client = str(address)
@@ -134,7 +139,13 @@ class Proxies:
         return named.pop() if len(named) == 1 else None
 
 
-@lru_cache(1024)
+@lru_cache(_REMEMBERED)
+def _normalize(peer: str) -> str:
+    address = parse_address(peer)
+    return peer if address is None else str(address)
+
+
+@lru_cache(_REMEMBERED)
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Read an IP address.
 
@@ -142,14 +153,13 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     last ones are remembered.
 
     Args:
-        text: As a socket, an operator or a proxy writes it: perhaps with a port, brackets or a
-            zone, which are dropped, as is what makes an IPv4 address an IPv6 one.
+        text: As a socket, an operator or a proxy writes it, not as long as it likes: perhaps with a
+            port, brackets or a zone, which are dropped, as is what makes an IPv4 address an IPv6
+            one.
 
     Returns:
         The address; None if it is none.
     """
-    if len(text) > _MAX_LENGTH:
-        return None
     host = text.strip(" \t")
     if host.startswith("["):
         host, closed, port = host[1:].partition("]")

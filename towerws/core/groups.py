@@ -20,6 +20,10 @@ class GroupError(ValueError):
     """A group that cannot be: its text is one sentence, meant for whoever asked for it."""
 
 
+class TooManyGroups(GroupError):
+    """More groups in one frame than a client may be in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """One group as a client asked for it.
@@ -89,24 +93,31 @@ def describe_bad_name(name: str) -> str:
     return f"the group name {name!r} has a character outside of A-Z a-z 0-9 _ . -"
 
 
-def expand(groups: object) -> tuple[Group, ...]:
+def expand(groups: object, most: int | None = None) -> tuple[Group, ...]:
     """Turn the ``groups`` of a client's frame into groups.
 
     Args:
         groups: The decoded JSON value, ``{"jobs": ["summary"], "job_events": [42]}``.
+        most: How many may be named, those counted that are named again; None for any number.
 
     Returns:
         The groups in the order they were named, each once: ``42`` and ``"42"`` are the same.
 
     Raises:
+        TooManyGroups: There are more than that.
         GroupError: The value does not have this form, or holds a name that cannot be.
     """
     if not isinstance(groups, dict):
         raise GroupError("groups must be an object of lists")
-    found: dict[Group, None] = {}
     for key, elements in groups.items():
         if not isinstance(elements, list):
             raise GroupError(f"groups[{key[:MAX_NAME_LENGTH]!r}] must be a list")
+    # Counted before any is looked at: a frame of 64 KiB has room for 32,000, which take 50 ms.
+    count = sum(map(len, groups.values()))
+    if most is not None and count > most:
+        raise TooManyGroups(f"{count} groups are too many: {most} are allowed")
+    found: dict[Group, None] = {}
+    for key, elements in groups.items():
         for element in elements:
             found[_group(key, element)] = None
     return tuple(found)

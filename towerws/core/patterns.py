@@ -11,6 +11,10 @@ _PATTERN = re.compile(rf"[A-Za-z0-9_.*-]{{1,{MAX_NAME_LENGTH}}}")
 #: Patterns of one user. A token that has more does not fit into a handshake either.
 MAX_PATTERNS = 10_000
 
+#: Patterns of one user with something behind a star, which cannot be looked up: a thousand groups
+#: against ten thousand of them would take seconds.
+MAX_SCANNED = 100
+
 
 class PatternError(ValueError):
     """Something that is no pattern; its text is one sentence without what was given."""
@@ -33,20 +37,27 @@ class Patterns:
 
         Raises:
             PatternError: One is no text, has a character that no group name has, or is too long;
-                or there are more than `MAX_PATTERNS`.
+                or there are more than `MAX_PATTERNS`, or `MAX_SCANNED`.
         """
-        names, wildcards = set(), defaultdict(set)
+        names, wildcards, scanned = set(), defaultdict(set), 0
         for count, pattern in enumerate(patterns):
             if count == MAX_PATTERNS:
                 raise PatternError(f"there are more than {MAX_PATTERNS} patterns of groups")
             if not isinstance(pattern, str) or _PATTERN.fullmatch(pattern) is None:
-                raise PatternError("a pattern of groups is no text such as jobs-* or job_events-42")
+                raise PatternError(
+                    "a group is neither a name such as job_events-42 nor a pattern such as jobs-*"
+                )
             # Two stars in a row mean what one does.
             first, *others = re.sub(r"\*+", "*", pattern).split("*")
             if others:
                 wildcards[first].add(tuple(others))
+                scanned += others != [""]
             else:
                 names.add(pattern)
+        if scanned > MAX_SCANNED:
+            raise PatternError(
+                f"more than {MAX_SCANNED} patterns of groups have something behind a star"
+            )
         self._names = frozenset(names)
         self._wildcards = {first: frozenset(others) for first, others in wildcards.items()}
         self._lengths = frozenset(len(first) for first in wildcards)

@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import IPv6Network
+from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Literal
 
 from towerws.core.forwarding import parse_address
@@ -17,6 +18,7 @@ MAX_IDLE = 10_000
 
 #: What one customer of a provider has at least, and can choose addresses from at will (RFC 6177).
 _IPV6_PREFIX = 64
+_IPV6_MASK = (1 << 128) - (1 << (128 - _IPV6_PREFIX))
 
 
 class QuotaError(Exception):
@@ -137,6 +139,7 @@ class Quotas:
         del self._seats[block]
 
 
+@lru_cache(1024)
 def is_local(address: str) -> bool:
     """Tell whether an address is this machine's own: a proxy on it, or one of its programs.
 
@@ -151,4 +154,4 @@ def _block(address: str) -> str:
     parsed = parse_address(address)
     if parsed is None or parsed.version == 4:
         return address
-    return str(IPv6Network((int(parsed), _IPV6_PREFIX), strict=False))
+    return f"{IPv6Address(int(parsed) & _IPV6_MASK)}/{_IPV6_PREFIX}"

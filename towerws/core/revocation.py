@@ -88,6 +88,9 @@ class Revocation:
         # A key that nobody knows may be a misspelt "group", without which all is revoked.
         if not isinstance(fields, dict) or "user" not in fields or fields.keys() - _KEYS:
             raise RevocationError('a revocation is an object with "user" and perhaps "group"')
+        if "group" in fields and fields["group"] is None:
+            # Such as comes of a variable that was not set: it must not revoke everything.
+            raise RevocationError("the group is null: leave it out to revoke everything")
         return cls(_as_text(fields["user"]), fields.get("group"))
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from towerws.core import wire
 from towerws.core.deadlines import Clock, Deadlines
-from towerws.core.groups import Group, split_name
+from towerws.core.groups import Group, TooManyGroups, split_name
 from towerws.core.hub import Connection, Hub
 from towerws.core.identity import Identity, is_same_token
 from towerws.core.limits import Limits, SessionCounters
@@ -168,7 +168,10 @@ class Session:
 
     def _take(self, payload: bytes, *, is_binary: bool) -> None:
         try:
-            request = wire.parse(payload, is_binary=is_binary)
+            request = wire.parse(payload, is_binary=is_binary, max_groups=self._limits.groups)
+        except TooManyGroups as error:
+            self._over_limit("groups", str(error))
+            return
         except wire.FrameError as error:
             self._counters.not_understood.add()
             self._client.send(wire.error(str(error)))
@@ -178,34 +181,31 @@ class Session:
             self._client.send(wire.error(wire.ACCESS_DENIED))
         elif request.groups is None:
             self._counters.ignored.add()
-        elif len(request.groups) > self._limits.groups:
-            asked, allowed = len(request.groups), self._limits.groups
-            self._over_limit("groups", f"{asked} groups are too many: {allowed} are allowed")
         else:
             self._deadlines.subscribed()
-            self._check(request.groups, partial(self._checked, request.groups))
+            names = [group.name for group in request.groups]
+            self._check(names, partial(self._checked, request.groups))
 
-    def _check(
-        self, groups: Sequence[Group], then: Callable[[Collection[Group] | None], None]
-    ) -> None:
+    def _check(self, names: list[str], then: Callable[[Collection[Group] | None], None]) -> None:
         self._busy = self._checking = True
-        self._known.check_access(groups, then)
+        # However a client divides a name, whoever decides by one half sees the same halves.
+        self._known.check_access([Group(*split_name(name)) for name in names], then)
 
     def _checked(self, groups: Sequence[Group], denied: Collection[Group] | None) -> None:
         if self._ended:
             return
         # What cannot be found out is not allowed.
-        refused = set(groups if denied is None else denied)
+        refused = {group.name for group in (groups if denied is None else denied)}
         for patterns in self._revoked:
-            refused.update(group for group in groups if group.name in patterns)
+            refused.update(group.name for group in groups if group.name in patterns)
         self._checking, self._revoked = False, ()
         self._counters.denied.add(len(refused))
         for group in groups:
-            if group in refused:
+            if group.name in refused:
                 self._client.send(wire.object_denied(group))
         # A refusal may have been one frame too many for a client that reads slowly.
         if not self._ended:
-            self._subscribe([group.name for group in groups if group not in refused])
+            self._subscribe({group.name for group in groups} - refused)
 
     def _in_force(self, change: Change) -> None:
         self._counters.subscribed.add()
@@ -231,12 +231,12 @@ class Session:
             self.recheck()
         else:
             self._plan()
-            self._waiting += (self._check_again,)
+            if self._check_again not in self._waiting:  # nothing else goes while the broker is away
+                self._waiting += (self._check_again,)
             self._advance()
 
     def _check_again(self) -> None:
-        groups = [Group(*split_name(name)) for name in sorted(self._groups())]
-        self._check(groups, self._rechecked)
+        self._check(sorted(self._groups()), self._rechecked)
 
     def _rechecked(self, denied: Collection[Group] | None) -> None:
         if self._ended:

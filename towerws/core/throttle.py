@@ -37,3 +37,19 @@ class Throttle:
             return None
         self._last[key] = now
         return self._held_back.pop(key, 0)
+
+    def log(self, write: Callable[..., None], key: str, text: str, /, **fields: object) -> None:
+        """Log, unless it is too soon; what was held back meanwhile is told in the same line.
+
+        Args:
+            write: Takes a text with ``{field}`` and the fields by name, as
+                ``twisted.logger.Logger.warn`` does.
+            key: What about; from a small fixed set.
+            text: The line.
+            **fields: What differs from one line to the next.
+        """
+        held_back = self.permit(key)
+        if held_back is not None:
+            if held_back:
+                text += " ({held_back} such lines held back)"
+            write(text, held_back=held_back, **fields)

@@ -27,7 +27,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from towerws.core.groups import Group, GroupError, expand
+from towerws.core.groups import Group, GroupError, TooManyGroups, expand
 
 #: This profile's name as a WebSocket subprotocol, for clients that offer others beside it: browsers
 #: fail a connection that offers some and gets none. It is spoken as well to those that offer none.
@@ -68,17 +68,19 @@ class Request:
     token: object = field(repr=False)
 
 
-def parse(payload: bytes, *, is_binary: bool) -> Request:
+def parse(payload: bytes, *, is_binary: bool, max_groups: int | None = None) -> Request:
     """Read one message of a client.
 
     Args:
         payload: The message.
         is_binary: True if it came as a binary message.
+        max_groups: How many groups it may name; None for any number.
 
     Returns:
         What the client asks for.
 
     Raises:
+        TooManyGroups: It names more than that.
         FrameError: The message is not understood and is to be answered with this sentence.
     """
     if is_binary:
@@ -94,7 +96,9 @@ def parse(payload: bytes, *, is_binary: bool) -> Request:
     if "groups" not in frame:
         return Request(None, frame.get("xrftoken"))
     try:
-        return Request(expand(frame["groups"]), frame.get("xrftoken"))
+        return Request(expand(frame["groups"], max_groups), frame.get("xrftoken"))
+    except TooManyGroups:
+        raise
     except GroupError as error:
         raise FrameError(str(error)) from None
 

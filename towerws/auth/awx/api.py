@@ -15,6 +15,7 @@ from towerws.auth.backend import Backend
 from towerws.auth.cache import SingleFlight
 from towerws.auth.errors import Unavailable
 from towerws.core.metrics import Counter
+from towerws.core.roster import Roster
 
 #: Sessions whose user is remembered, and objects for all of them. More are asked for anew.
 MAX_ACCOUNTS = 10_000
@@ -44,11 +45,13 @@ class Viewer:
     Attributes:
         credentials: What they have shown.
         account: Who AWX says they are.
+        revocations: How many there had been of anybody when AWX said so.
         epoch: Answers are shared within one: 0 for those who have just come.
     """
 
     credentials: Credentials
     account: Account
+    revocations: int
     epoch: int = 0
 
 
@@ -84,6 +87,8 @@ class AwxApi:
         )
         self._turns: WeakValueDictionary[int, DeferredSemaphore] = WeakValueDictionary()
         self._epochs = itertools.count(1)
+        # Users hold what was said of them, too: this tells of whom that is from before.
+        self._revoked: Roster[Viewer] = Roster(0)
 
     async def identify(self, credentials: Credentials) -> Viewer | None:
         """Find out who somebody is.
@@ -100,7 +105,7 @@ class AwxApi:
         account = await self._accounts.get(
             credentials.key, lambda: self._ask_account(credentials), self._account_lifetime
         )
-        return None if account is None else Viewer(credentials, account)
+        return None if account is None else Viewer(credentials, account, self._revoked.revocations)
 
     async def identify_anew(self, viewer: Viewer) -> Viewer | None:
         """Find out whether somebody still is who they were.
@@ -121,7 +126,25 @@ class AwxApi:
         )
         if account is None or account.id != viewer.account.id:
             return None
-        return Viewer(credentials, account, next(self._epochs))
+        return Viewer(credentials, account, self._revoked.revocations, next(self._epochs))
+
+    async def account_of(self, viewer: Viewer) -> Account | None:
+        """Tell what is known of somebody, and nothing from before their access was revoked.
+
+        Args:
+            viewer: Who.
+
+        Returns:
+            The account; None if AWX does not know them any more.
+
+        Raises:
+            Unavailable: AWX does not say.
+        """
+        account = viewer.account
+        if not self._revoked.is_outdated(str(account.id), viewer.revocations):
+            return account
+        found = await self.identify(viewer.credentials)
+        return found.account if found is not None and found.account.id == account.id else None
 
     async def hidden_from(self, viewer: Viewer, paths: Iterable[str]) -> Collection[str]:
         """Find out which objects somebody may not see.
@@ -159,6 +182,7 @@ class AwxApi:
         Args:
             user: The id as text.
         """
+        self._revoked.revoke(user)
         self._accounts.discard(lambda account: account is not None and str(account.id) == user)
         self._objects.discard(lambda seen: str(seen.user) == user)
 

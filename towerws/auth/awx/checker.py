@@ -3,60 +3,26 @@
 docs/authentication.md tells operators of it.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.strcred import InvalidAuthArgumentString
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from towerws.auth.arguments import parse_arguments, read_patterns, read_seconds
 from towerws.auth.awx.api import AwxApi, Viewer
 from towerws.auth.awx.credentials import SESSION_COOKIES, read_credentials
-from towerws.auth.awx.objects import DEFAULT_RULES, NO_GROUPS, Rules, object_path
+from towerws.auth.awx.objects import DEFAULT_RULES, Rules, object_path
 from towerws.auth.backend import Backend
 from towerws.auth.interfaces import IAttached, IHandshake, IUser
 from towerws.auth.outcomes import Authentications
 from towerws.core.groups import Group
 from towerws.core.metrics import Metrics
 
-ARGUMENTS = "url=https://awx.example.org[,KEY=VALUE...]"
-
-HELP = """
-Asks an AWX or Ansible Tower, with the session's cookie or the Authorization header of the client,
-who it is, and for each group of events whether it may see the job.
-
-url             AWX's URL; with a path, if its API is not at /api/v2/ there
-ca              a PEM file with the authorities to trust instead of the system's
-timeout         seconds for a request to AWX (2.5)
-cookie          the name of the session's cookie (sessionid and awx_sessionid)
-status          who may hear jobs-status_changed and jobs-summary, which tell of every job:
-                all, or auditors: superusers and system auditors (all)
-groups          patterns of groups that are not AWX's, with + between them, for every user;
-                others are refused
-keep            seconds for which an answer of AWX is used again (10)
-keep-refused    the same for refusals (2)
-"""
-
-_KNOWN = frozenset({"url", "ca", "timeout", "cookie", "status", "groups", "keep", "keep-refused"})
-
-#: Where the API is if the URL does not say.
-_API = "/api/v2/"
-_WITHOUT_PATH = re.compile(r"[a-z]+://[^/?#]*/?", re.IGNORECASE)
-
-#: Bytes of an answer. The largest part of a job is what its playbook left with ``set_stats``.
-_MAX_BODY = 1 << 20
-
-#: Seconds. A page of AWX's interface opens several connections, and a job's page is opened once.
-_KEEP, _KEEP_REFUSED, _MAX_KEEP = 10.0, 2.0, 300.0
-
-#: Seconds; a handshake is answered within 3, an access check within 5.
-_TIMEOUT, _MAX_TIMEOUT = 2.5, 5.0
-
-_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+#: Seconds for which an answer is used again, and a refusal. A page of AWX's interface opens several
+#: connections, and a job's page is opened once.
+KEEP, KEEP_REFUSED = 10.0, 2.0
 
 
 @implementer(IUser)
@@ -96,9 +62,11 @@ class AwxUser:
         return Deferred.fromCoroutine(self._renew())
 
     async def _denied(self, groups: Sequence[Group]) -> Collection[Group]:
+        account = await self._api.account_of(self._viewer)
+        if account is None:
+            return groups
         paths = {group: object_path(group.name) for group in groups}
         hidden = set(await self._api.hidden_from(self._viewer, filter(None, paths.values())))
-        account = self._viewer.account
         return [
             group
             for group, path in paths.items()
@@ -111,12 +79,12 @@ class AwxUser:
 
 
 @implementer(ICredentialsChecker, IAttached)
-class Awx:
+class AwxChecker:
     """The checker.
 
     Attributes:
         credentialInterfaces: What it checks.
-        files: None that are read anew.
+        files: Empty: no file is read anew.
     """
 
     credentialInterfaces = (IHandshake,)
@@ -128,8 +96,8 @@ class Awx:
         *,
         rules: Rules = DEFAULT_RULES,
         session_cookies: Collection[str] = SESSION_COOKIES,
-        keep: float = _KEEP,
-        keep_refused: float = _KEEP_REFUSED,
+        keep: float = KEEP,
+        keep_refused: float = KEEP_REFUSED,
     ) -> None:
         """Take the settings; nothing is connected yet.
 
@@ -160,7 +128,7 @@ class Awx:
             keep=self._keep,
             keep_refused=self._keep_refused,
         )
-        self._authentications = Authentications(metrics, "awx", reactor)
+        self._authentications = Authentications(metrics, "awx")
 
     def requestAvatarId(  # type: ignore[override]  # an IUser, as our portal wants it
         self, credentials: IHandshake
@@ -190,57 +158,8 @@ class Awx:
     async def _identify(self, handshake: IHandshake) -> AwxUser:
         credentials = read_credentials(handshake, self._session_cookies)
         if credentials is None:
-            raise UnauthorizedLogin("there is neither a session's cookie nor an Authorization")
+            raise UnauthorizedLogin("neither a session's cookie nor an Authorization header")
         viewer = await self._api.identify(credentials)
         if viewer is None:
             raise UnauthorizedLogin("AWX knows nobody by these credentials")
         return AwxUser(self._api, self._rules, viewer)
-
-
-def make_checker(argstring: str) -> Awx:
-    """Make the checker of ``--auth awx:...``.
-
-    Args:
-        argstring: As `ARGUMENTS` and `HELP` tell.
-
-    Returns:
-        The checker; nothing is connected yet.
-
-    Raises:
-        InvalidAuthArgumentString: It cannot be made; the text is one sentence.
-    """
-    arguments = parse_arguments(argstring, _KNOWN)
-    if "url" not in arguments:
-        raise InvalidAuthArgumentString("awx needs url=, such as url=https://awx.example.org")
-    cookie = arguments.get("cookie")
-    if cookie is not None and not _COOKIE_NAME.fullmatch(cookie):
-        raise InvalidAuthArgumentString("cookie is not the name of a cookie")
-    return Awx(
-        _backend(arguments),
-        rules=_rules(arguments),
-        session_cookies=SESSION_COOKIES if cookie is None else (cookie,),
-        keep=read_seconds(arguments, "keep", _KEEP, 0, _MAX_KEEP),
-        keep_refused=read_seconds(arguments, "keep-refused", _KEEP_REFUSED, 0, _MAX_KEEP),
-    )
-
-
-def _backend(arguments: Mapping[str, str]) -> Backend:
-    url = arguments["url"]
-    if _WITHOUT_PATH.fullmatch(url):
-        url = url.rstrip("/") + _API
-    try:
-        return Backend(
-            url,
-            timeout=read_seconds(arguments, "timeout", _TIMEOUT, 0.1, _MAX_TIMEOUT),
-            max_body=_MAX_BODY,
-            ca=arguments.get("ca"),
-        )
-    except ValueError as error:
-        raise InvalidAuthArgumentString(str(error)) from None
-
-
-def _rules(arguments: Mapping[str, str]) -> Rules:
-    status = arguments.get("status", "all")
-    if status not in {"all", "auditors"}:
-        raise InvalidAuthArgumentString("status is neither all nor auditors")
-    return Rules(status == "auditors", read_patterns(arguments, "groups") or NO_GROUPS)

@@ -60,8 +60,8 @@ def read_answer(said: Any, default: Patterns | None, now: float) -> Answer | Non
 
 
 def _read_user(user: Any) -> int | str:
-    # A bool is an int for Python, but nobody's id.
-    if type(user) is int or (isinstance(user, str) and _is_text(user)):
+    # A bool is an int for Python, but nobody's id. As text it is what access is revoked by.
+    if (type(user) is int or isinstance(user, str)) and _is_text(str(user)):
         return user
     raise ValueError("has a user that is neither a whole number nor printable text")
 
@@ -95,7 +95,7 @@ def _read_expires(expires: Any) -> float | None:
             moment = datetime.fromisoformat(expires)
         except ValueError:
             moment = None
-        # A local time of nobody knows where is none.
+        # A time without a zone is no moment.
         seconds = math.nan if moment is None or moment.tzinfo is None else moment.timestamp()
     else:
         seconds = expires if type(expires) in {int, float} else math.nan

@@ -11,11 +11,9 @@ from weakref import WeakValueDictionary
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.strcred import InvalidAuthArgumentString
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from towerws.auth.arguments import parse_arguments, read_patterns, read_seconds
 from towerws.auth.backend import Backend
 from towerws.auth.cache import SingleFlight, digest
 from towerws.auth.errors import Unavailable
@@ -25,21 +23,7 @@ from towerws.auth.session.answer import Answer, read_answer
 from towerws.core.groups import Group
 from towerws.core.metrics import Metrics
 from towerws.core.patterns import Patterns
-
-ARGUMENTS = "url=https://app.example.org/towerws/session/[,KEY=VALUE...]"
-
-HELP = """
-Asks your application who a client is and what they may hear: makes a GET request for a URL with
-the client's Cookie and Authorization headers, and reads the JSON that comes back.
-
-url             what to ask
-ca              a PEM file with the authorities to trust instead of the system's
-timeout         seconds for a request (2.5)
-groups          patterns of groups, with + between them, for those of whom the answer does
-                not tell any; without it, every answer must
-keep            seconds for which an answer is used again (10)
-keep-refused    the same if nobody was found (2)
-"""
+from towerws.core.roster import Roster
 
 #: Sessions whose answer is remembered. Others are asked for anew.
 MAX_ANSWERS = 10_000
@@ -48,18 +32,13 @@ MAX_ANSWERS = 10_000
 #: 8 KiB a header, Node.js 16 KiB for all. They are kept for as long as the connection is.
 MAX_CREDENTIALS = 1 << 14
 
-#: Seconds. A page that opens several connections, or reconnects, asks once; and whoever logs out
-#: can open no new connection a few seconds later.
-_KEEP, _KEEP_REFUSED, _MAX_KEEP = 10.0, 2.0, 300.0
-
-#: Seconds; a handshake is answered within 3.
-_TIMEOUT, _MAX_TIMEOUT = 2.5, 60.0
+#: Seconds for which an answer is used again, and a refusal. A page that opens several connections,
+#: or reconnects, asks once; and whoever logs out can open no new connection a few seconds later.
+KEEP, KEEP_REFUSED = 10.0, 2.0
 
 #: Not logged in, not allowed, a detour by a page to log in at (one that moved for good is the
 #: operator's mistake), and headers that are too long for the backend.
 _REFUSALS = frozenset({401, 403, 302, 303, 307, 431})
-
-_KNOWN = frozenset({"url", "ca", "timeout", "groups", "keep", "keep-refused"})
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -88,6 +67,8 @@ class _Source:
         lifetime: Callable[[Answer | None], float],
     ) -> None:
         self.answers = answers
+        # Users hold answers, too: this tells whose are from before a revocation.
+        self.revoked: Roster[SessionUser] = Roster(0)
         self._backend = backend
         self._read = read
         self._lifetime = lifetime
@@ -127,13 +108,14 @@ class SessionUser:
         expires: Unix time in seconds at which the session ends; None if it is not known.
     """
 
-    __slots__ = ("_answer", "_credentials", "_source")
+    __slots__ = ("_answer", "_credentials", "_revocations", "_source")
 
     def __init__(self, source: _Source, credentials: _Credentials, answer: Answer) -> None:
         """Stand for a user; what is given is shared by all connections of the session."""
         self._source = source
         self._credentials = credentials
         self._answer = answer
+        self._revocations = source.revoked.revocations
 
     @property
     def user(self) -> int | str:
@@ -150,16 +132,26 @@ class SessionUser:
         """See the class."""
         return self._answer.expires
 
-    def denied(self, groups: Sequence[Group]) -> Collection[Group]:
+    def denied(self, groups: Sequence[Group]) -> Deferred[Collection[Group]]:
         """Refuse what the answer does not name; see `towerws.auth.interfaces.IUser`."""
-        return [group for group in groups if group.name not in self._answer.groups]
+        return Deferred.fromCoroutine(self._denied(groups))
 
     def renew(self) -> "Deferred[SessionUser | None]":
         """Ask the backend again; see `towerws.auth.interfaces.IUser`."""
-        return Deferred.fromCoroutine(self._renew())
+        return Deferred.fromCoroutine(self._find(anew=True))
 
-    async def _renew(self) -> "SessionUser | None":
-        found = await self._source.find(self._credentials, anew=True)
+    async def _denied(self, groups: Sequence[Group]) -> Collection[Group]:
+        user: SessionUser | None = self
+        if self._source.revoked.is_outdated(str(self.user), self._revocations):
+            # A client may ask before it is looked at again, and that may fail.
+            user = await self._find(anew=False)
+        if user is None:
+            return groups
+        allowed = user._answer.groups  # noqa: SLF001  # it is one of us
+        return [group for group in groups if group.name not in allowed]
+
+    async def _find(self, *, anew: bool) -> "SessionUser | None":
+        found = await self._source.find(self._credentials, anew=anew)
         return found if found is not None and found.user == self.user else None
 
 
@@ -169,7 +161,7 @@ class SessionChecker:
 
     Attributes:
         credentialInterfaces: What it checks.
-        files: None that are read anew.
+        files: Empty: no file is read anew.
     """
 
     credentialInterfaces = (IHandshake,)
@@ -180,8 +172,8 @@ class SessionChecker:
         backend: Backend,
         *,
         groups: Patterns | None = None,
-        keep: float = _KEEP,
-        keep_refused: float = _KEEP_REFUSED,
+        keep: float = KEEP,
+        keep_refused: float = KEEP_REFUSED,
         seconds: Callable[[], float] = time,
     ) -> None:
         """Take the settings; nothing is connected yet.
@@ -210,7 +202,7 @@ class SessionChecker:
             reactor, max_entries=MAX_ANSWERS, evictions=evictions
         )
         self._source = _Source(self._backend, answers, self._read, self._lifetime)
-        self._authentications = Authentications(metrics, "session", reactor)
+        self._authentications = Authentications(metrics, "session")
 
     def requestAvatarId(  # type: ignore[override]  # an IUser, as our portal wants it
         self, credentials: IHandshake
@@ -227,6 +219,7 @@ class SessionChecker:
 
     def forget(self, user: str) -> None:
         """Forget what was said of a user; see `towerws.auth.interfaces.IAttached`."""
+        self._source.revoked.revoke(user)
         self._source.answers.discard(lambda said: said is not None and str(said.user) == user)
 
     def reload(self) -> None:
@@ -242,7 +235,7 @@ class SessionChecker:
             handshake.headers.get(name, "").strip() for name in ("cookie", "authorization")
         )
         if not cookie and not authorization:
-            raise UnauthorizedLogin("there is neither a cookie nor an Authorization")
+            raise UnauthorizedLogin("neither a cookie nor an Authorization header")
         if len(cookie) + len(authorization) > MAX_CREDENTIALS:
             raise UnauthorizedLogin("cookies and Authorization are longer than can be kept")
         user = await self._source.find(self._source.shared(cookie, authorization), anew=False)
@@ -259,33 +252,3 @@ class SessionChecker:
         if answer.expires is None:
             return self._keep
         return min(self._keep, answer.expires - self._seconds())
-
-
-def make_checker(argstring: str) -> SessionChecker:
-    """Make the checker of ``--auth session:...``.
-
-    Args:
-        argstring: As `ARGUMENTS` and `HELP` tell.
-
-    Returns:
-        The checker; nothing is connected yet.
-
-    Raises:
-        InvalidAuthArgumentString: It cannot be made; the text is one sentence.
-    """
-    arguments = parse_arguments(argstring, _KNOWN)
-    if "url" not in arguments:
-        raise InvalidAuthArgumentString(
-            "session needs url=, such as url=https://app.example.org/s/"
-        )
-    timeout = read_seconds(arguments, "timeout", _TIMEOUT, 0.1, _MAX_TIMEOUT)
-    try:
-        backend = Backend(arguments["url"], timeout=timeout, ca=arguments.get("ca"))
-    except ValueError as error:
-        raise InvalidAuthArgumentString(str(error)) from None
-    return SessionChecker(
-        backend,
-        groups=read_patterns(arguments, "groups"),
-        keep=read_seconds(arguments, "keep", _KEEP, 0, _MAX_KEEP),
-        keep_refused=read_seconds(arguments, "keep-refused", _KEEP_REFUSED, 0, _MAX_KEEP),
-    )
