@@ -82,11 +82,10 @@ class Intake:
 
     def _drop(self, kind: str, delivery: Delivery, reason: str) -> None:
         self._dropped[kind].add()
-        held_back = self._throttle.permit(kind)
-        if held_back is not None:
-            self._log.warn(
-                "dropped an event for {group!r}: {reason}{and_more}",
-                group=delivery.routing_key,
-                reason=reason,
-                and_more=f" ({held_back} such lines held back)" if held_back else "",
-            )
+        self._throttle.log(
+            self._log.warn,
+            kind,
+            "dropped an event for {group!r}: {reason}",
+            group=delivery.routing_key,
+            reason=reason,
+        )

@@ -68,12 +68,11 @@ class Revocations:
             revocation = Revocation.decode(body)
         except ValueError as error:
             self._invalid.add()
-            held_back = self._throttle.permit("revocation")
-            if held_back is not None:
-                self._log.warn(
-                    "ignored a revocation from the broker: {reason}{and_more}",
-                    reason=error,
-                    and_more=f" ({held_back} such lines held back)" if held_back else "",
-                )
+            self._throttle.log(
+                self._log.warn,
+                "revocation",
+                "ignored a revocation from the broker: {reason}",
+                reason=error,
+            )
         else:
             self.apply(revocation)

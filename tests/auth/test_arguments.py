@@ -6,7 +6,13 @@ from twisted.cred.strcred import InvalidAuthArgumentString
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import CHARACTERS, PROPERTY
-from towerws.auth.arguments import parse_arguments, read_patterns, read_seconds
+from towerws.auth.arguments import (
+    parse_arguments,
+    read_choice,
+    read_cookie_name,
+    read_patterns,
+    read_seconds,
+)
 from towerws.core.patterns import Patterns
 
 _KEYS = ("audience", "key", "url")
@@ -109,5 +115,38 @@ class ReadPatternsTests(SynchronousTestCase):
         for text in ("s3cret!", "a-1 s3cret", "a-1++b-1", "a-1+"):
             with self.assertRaises(InvalidAuthArgumentString) as caught:
                 read_patterns({"key": text}, "key")
-            self.assertTrue(str(caught.exception).startswith("key: a pattern of groups is no text"))
+            self.assertTrue(str(caught.exception).startswith("key: a group is neither a name"))
             self.assertNotIn("s3cret", str(caught.exception))
+
+
+class ReadChoiceTests(SynchronousTestCase):
+    """`read_choice`."""
+
+    def test_words(self) -> None:
+        """One of two, the first if none is given."""
+        for arguments, word in (({}, "all"), ({"key": "all"}, "all"), ({"key": "some"}, "some")):
+            self.assertEqual(read_choice(arguments, "key", "all", "some"), word)
+
+    def test_refused(self) -> None:
+        """Any other is refused, and not repeated."""
+        for text in ("All", "s3cret", "all "):
+            with self.assertRaises(InvalidAuthArgumentString) as caught:
+                read_choice({"key": text}, "key", "all", "some")
+            self.assertEqual(str(caught.exception), "key is neither all nor some")
+
+
+class ReadCookieNameTests(SynchronousTestCase):
+    """`read_cookie_name`."""
+
+    def test_names(self) -> None:
+        """What RFC 6265 allows, or none at all."""
+        for name in ("sessionid", "__Host-a.b", "!#$%&'*+.^_`|~", "a" * 100):
+            self.assertEqual(read_cookie_name({"key": name}, "key"), name)
+        self.assertIsNone(read_cookie_name({}, "key"))
+
+    def test_refused(self) -> None:
+        """What would end a name, or could be no header, is refused and not repeated."""
+        for name in ("s3cret=", "s3cret;", "s3cret a", "s3cr\xe9t", "s3cret\n", "a" * 101):
+            with self.assertRaises(InvalidAuthArgumentString) as caught:
+                read_cookie_name({"key": name}, "key")
+            self.assertEqual(str(caught.exception), "key is not the name of a cookie")

@@ -2,6 +2,7 @@
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs
 
 from tests.auth.backend_case import BackendCase
 from tests.auth.memory_backend import MemoryBackend
@@ -121,6 +122,26 @@ class GetTests(BackendCase):
         self.assertNoResult(asked)
         connection.close()
         self.assertEqual(self.successResultOf(asked).json(), {"user": 1})
+
+
+class ExposedTests(BackendCase):
+    """Whether others can read what is sent."""
+
+    def test_exposed(self) -> None:
+        """Without TLS and over a network; that is in the log when the server starts."""
+        for url, exposed in (
+            ("http://127.0.0.1/", False),
+            ("http://[::1]:8000/", False),
+            ("http://localhost/", False),
+            ("https://app.example/", False),
+            ("http://app.example/", True),
+            ("http://10.0.0.1/", True),
+        ):
+            backend = Backend(url)
+            with capturedLogs() as logs:
+                backend.attach(self.network.reactor)
+            self.addCleanup(backend.close)
+            self.assertEqual((backend.is_exposed, len(logs)), (exposed, exposed), url)
 
 
 class LimitTests(BackendCase):

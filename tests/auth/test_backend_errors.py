@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.backend_case import BackendCase
 from tests.auth.memory_backend import MemoryBackend
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from towerws.auth.backend import Backend, Reply
 from towerws.auth.errors import Unavailable
 

@@ -2,8 +2,6 @@
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
-from twisted.internet.task import Clock
-from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from towerws.auth.errors import Unavailable
@@ -12,12 +10,12 @@ from towerws.core.metrics import Metrics
 
 
 class AuthenticationsTests(SynchronousTestCase):
-    """Counters and log lines of a scheme."""
+    """Counters of a scheme."""
 
     def setUp(self) -> None:
         """Begin at 0."""
-        self.clock, self.metrics = Clock(), Metrics()
-        self.authentications = Authentications(self.metrics, "session", self.clock)
+        self.metrics = Metrics()
+        self.authentications = Authentications(self.metrics, "session")
 
     def _count(self, result: str) -> int:
         name = f'towerws_authentications_total{{result="{result}",scheme="session"}} '
@@ -45,20 +43,3 @@ class AuthenticationsTests(SynchronousTestCase):
         )
         counts = [self._count(each) for each in ("accepted", "refused", "unavailable")]
         self.assertEqual(counts, [0, 0, 0])
-
-    def test_log(self) -> None:
-        """One line a minute tells what is unavailable, and how many there would have been."""
-        with capturedLogs() as events:
-            for seconds in (0, 30, 29, 1):
-                self.clock.advance(seconds)
-                attempt = self.authentications.count(fail(Unavailable("it is away")))
-                self.failureResultOf(attempt, Unavailable)
-            refused = self.authentications.count(fail(UnauthorizedLogin("x")))
-            self.failureResultOf(refused, UnauthorizedLogin)
-        self.assertEqual(
-            [formatEvent(event) for event in events],
-            [
-                "--auth session cannot tell who a client is: it is away",
-                "--auth session cannot tell who a client is: it is away (2 such lines held back)",
-            ],
-        )

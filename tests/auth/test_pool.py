@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseFailed
 
 from tests.auth.memory_backend import MemoryBackend
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from tests.network.tls_pair import TLS_WARNINGS
 from towerws.auth.pool import CLOSE_TIMEOUT, IDLE_TIMEOUT, MAX_IDLE, Pool
 from towerws.network.client_tls import load_authorities

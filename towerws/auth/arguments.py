@@ -11,6 +11,9 @@ from towerws.core.patterns import PatternError, Patterns
 #: The commas that separate, and not those behind a backslash.
 _SEPARATOR = re.compile(r"(?<!\\),")
 
+#: RFC 6265, 4.1.1.
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+
 
 def parse_arguments(text: str, known: Collection[str]) -> dict[str, str]:
     """Take an argument string apart.
@@ -92,3 +95,43 @@ def read_patterns(arguments: Mapping[str, str], key: str) -> Patterns | None:
         return Patterns(text.split("+"))
     except PatternError as error:
         raise InvalidAuthArgumentString(f"{key}: {error}, with + between them") from None
+
+
+def read_choice(arguments: Mapping[str, str], key: str, default: str, other: str) -> str:
+    """Read one of two words.
+
+    Args:
+        arguments: As `parse_arguments` gives them.
+        key: Which of them.
+        default: The word if it is not there.
+        other: The other one.
+
+    Returns:
+        The word.
+
+    Raises:
+        InvalidAuthArgumentString: It is neither; the text is one sentence.
+    """
+    word = arguments.get(key, default)
+    if word not in {default, other}:
+        raise InvalidAuthArgumentString(f"{key} is neither {default} nor {other}")
+    return word
+
+
+def read_cookie_name(arguments: Mapping[str, str], key: str) -> str | None:
+    """Read the name of a cookie.
+
+    Args:
+        arguments: As `parse_arguments` gives them.
+        key: Which of them.
+
+    Returns:
+        The name; None if there is no such argument.
+
+    Raises:
+        InvalidAuthArgumentString: No cookie can have it; the text is one sentence.
+    """
+    name = arguments.get(key)
+    if name is not None and not _COOKIE_NAME.fullmatch(name):
+        raise InvalidAuthArgumentString(f"{key} is not the name of a cookie")
+    return name

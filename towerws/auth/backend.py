@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, 
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions, platformTrust, trustRootFromCertificates
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import (
     RequestGenerationFailed,
@@ -25,6 +26,7 @@ from twisted.web.http_headers import Headers
 
 from towerws.auth.errors import Unavailable
 from towerws.auth.pool import Pool, TooLarge
+from towerws.core.quota import is_local
 from towerws.network.client_tls import describe_tls_failure, load_authorities
 
 #: Requests at once; others wait for their turn, within their time. What a web server of some
@@ -92,6 +94,8 @@ class Backend:
         url: The URL, for people.
     """
 
+    _log = Logger()
+
     def __init__(
         self,
         url: str,
@@ -123,6 +127,11 @@ class Backend:
         self._pool: Pool | None = None
         self._reactor: Any = None
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others than this machine can read, and change, what goes there and back."""
+        return not self._secure and self._host != "localhost" and not is_local(self._host)
+
     def attach(self, reactor: Any) -> None:
         """Get ready to ask.
 
@@ -132,6 +141,8 @@ class Backend:
         # Chunks of a few bytes each take several times their content.
         max_bytes = MAX_HEADERS + 2 * self._max_body
         self._reactor = reactor
+        if self.is_exposed:
+            self._log.warn("what is sent to {url} can be read on the way: use https", url=self.url)
         self._pool = Pool(reactor, self._host, self._port, self._context, max_bytes)
 
     async def get(self, path: str, headers: Mapping[str, str]) -> Reply:
@@ -178,8 +189,6 @@ class Backend:
         return f"{self._name}{below or '/'}".encode("ascii")
 
     def _late(self, result: Any, seconds: float) -> Any:
-        if not isinstance(result, Failure):
-            return result
         raise Unavailable(f"{self._name} did not answer within {seconds:g} s")
 
     async def _ask(self, pool: Pool, uri: bytes, headers: Headers) -> Reply:

@@ -77,7 +77,11 @@ class IAttached(Interface):
         """
 
     def reload():  # type: ignore[no-untyped-def]
-        """Read files anew; what cannot be read is logged, and the old stays. Never raises."""
+        """Read files anew; what cannot be read is logged, and the old stays. Never raises.
+
+        Returns:
+            False if something could not be read, and is to be tried again; else None.
+        """
 
     def detach():  # type: ignore[no-untyped-def]
         """Let go of everything: the server stops.

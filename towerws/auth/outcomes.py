@@ -1,16 +1,13 @@
-"""How attempts to authenticate end: counted for each scheme, and in the log if one could not."""
+"""How attempts to authenticate end, counted for each scheme."""
 
 from typing import TypeVar
 
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from towerws.auth.errors import Unavailable
 from towerws.core.metrics import Counter, Metrics
-from towerws.core.throttle import Throttle
 
 _T = TypeVar("_T")
 
@@ -21,18 +18,13 @@ class Authentications:
     One whose client leaves meanwhile comes to nothing, and is not counted.
     """
 
-    _log = Logger()
-
-    def __init__(self, metrics: Metrics, scheme: str, clock: IReactorTime) -> None:
+    def __init__(self, metrics: Metrics, scheme: str) -> None:
         """Begin at 0.
 
         Args:
             metrics: Gets ``towerws_authentications_total``.
             scheme: The scheme's name.
-            clock: Limits how often the same is logged.
         """
-        self._scheme = scheme
-        self._throttle = Throttle(clock.seconds)
         self._accepted, self._refused, self._unavailable = (
             _counter(metrics, scheme, result) for result in ("accepted", "refused", "unavailable")
         )
@@ -57,14 +49,6 @@ class Authentications:
             self._refused.add()
         elif reason.check(Unavailable):
             self._unavailable.add()
-            held_back = self._throttle.permit("unavailable")
-            if held_back is not None:
-                self._log.warn(
-                    "--auth {scheme} cannot tell who a client is: {reason}{and_more}",
-                    scheme=self._scheme,
-                    reason=reason.getErrorMessage(),
-                    and_more=f" ({held_back} such lines held back)" if held_back else "",
-                )
         return reason
 
 

@@ -1,7 +1,7 @@
 """From the checkers of ``--auth`` to the one question that is asked at a handshake."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from twisted.cred.checkers import ANONYMOUS
 from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials
@@ -10,6 +10,7 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
 from towerws.auth.handshake import Handshake
@@ -99,31 +100,43 @@ class PortalAuthenticator:
         """Let checkers forget a user; see `towerws.auth.interfaces.IAttached`."""
         self._tell_all(lambda checker: checker.forget(user))
 
-    def reload(self) -> None:
-        """Have files read anew; see `towerws.auth.interfaces.IAttached`."""
-        self._tell_all(lambda checker: checker.reload())
+    def reload(self) -> bool:
+        """Have files read anew; False if one could not be: see `towerws.reloading.Reloadable`."""
+        return self._tell_all(lambda checker: checker.reload())
 
     def detach(self) -> Deferred[None]:
         """Stop; see `towerws.auth.interfaces.IAttached`."""
         detaching = [maybeDeferred(checker.detach) for checker in self._attached]
         return gatherResults(detaching, consumeErrors=True).addCallback(lambda _: None)
 
-    def _tell_all(self, tell: Callable[[IAttached], None]) -> None:
+    def _tell_all(self, tell: Callable[[IAttached], object]) -> bool:
+        done = True
         for checker in self._attached:
             try:
-                tell(checker)
+                done = tell(checker) is not False and done
             except Exception:  # noqa: BLE001  # a fault of one must not keep the others from it
                 self._log.failure("in an authentication scheme")
+                done = False
+        return done
 
     async def _authenticate(self, handshake: Handshake) -> IUser | None:
         for portal, is_anonymous in self._portals:
             credentials: ICredentials = Anonymous() if is_anonymous else handshake
-            try:
-                _, user, _ = await portal.login(credentials, None, IUser)
-            except UnauthorizedLogin:
-                continue
-            return cast(IUser, user)
+            login = portal.login(credentials, None, IUser)
+            # Not by an exception: awaiting one that is there at once leaves a reference cycle, with
+            # the handshake in it.
+            user = await login.addCallbacks(_take_avatar, _take_nobody)
+            if user is not None:
+                return user
         return None
+
+
+def _take_avatar(result: tuple[object, IUser, object]) -> IUser:
+    return result[1]
+
+
+def _take_nobody(reason: Failure) -> None:
+    reason.trap(UnauthorizedLogin)
 
 
 def _log_out() -> None:

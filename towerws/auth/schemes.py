@@ -68,6 +68,6 @@ class Scheme:
         return importlib.import_module(self._module)
 
 
-jwt = Scheme("jwt", "towerws.auth.jwt.checker")
-session = Scheme("session", "towerws.auth.session.checker")
-awx = Scheme("awx", "towerws.auth.awx.checker")
+jwt = Scheme("jwt", "towerws.auth.jwt.arguments")
+session = Scheme("session", "towerws.auth.session.arguments")
+awx = Scheme("awx", "towerws.auth.awx.arguments")

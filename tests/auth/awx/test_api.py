@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.auth.awx.backend import StubBackend, handshake
-from tests.awx_stub import AwxStub, StubUser
+from tests.awx_stub import Answer, AwxStub, StubUser
 from towerws.auth.awx import api
 from towerws.auth.awx.api import AT_ONCE, AwxApi, Viewer
 from towerws.auth.awx.credentials import Credentials, read_credentials
@@ -91,6 +91,14 @@ class IdentifyTests(AwxApiCase):
                 self.assertIn(str(fault), text)
         self.stub.fault = None
         self.viewer("aaa")
+
+    def test_strange_page(self) -> None:
+        """JSON that tells of no user is none of AWX's, and nothing of it is told."""
+        page = b'{"results": [{"username": "s3cret"}]}'
+        self.patch(self.stub, "answer", lambda path, headers: Answer(200, page, {}))
+        failed = self.ask(self.api.identify(self.credentials("aaa")))
+        text = str(self.failureResultOf(failed, Unavailable).value)
+        self.assertEqual(text, "the user in AWX's /me/ has no id")
 
     def test_remembered(self) -> None:
         """An answer is used again for some seconds, and one that refuses for fewer."""

@@ -1,10 +1,9 @@
-"""Scheme ``awx``: its arguments, its checker and its users."""
+"""Scheme ``awx``: its checker and its users."""
 
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.strcred import InvalidAuthArgumentString, makeChecker
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from tests.auth.awx.backend import StubBackend, handshake
 from tests.awx_stub import AwxStub, StubUser
-from towerws.auth.awx.checker import Awx, AwxUser, make_checker
+from towerws.auth.awx.checker import AwxChecker, AwxUser
 from towerws.auth.awx.objects import Rules
 from towerws.auth.errors import Unavailable
 from towerws.auth.handshake import Handshake
@@ -38,9 +37,9 @@ class AwxCase(SynchronousTestCase):
         self.backend = StubBackend(self.stub)
         self.checker = self.create()
 
-    def create(self, **settings: Any) -> Awx:
+    def create(self, **settings: Any) -> AwxChecker:
         """Create a checker that is attached."""
-        checker = Awx(self.backend, **settings)
+        checker = AwxChecker(self.backend, **settings)
         checker.attach(self.clock, self.metrics)
         return checker
 
@@ -125,6 +124,21 @@ class CheckerTests(AwxCase):
         self.checker.forget("5")
         self.stub.sessions.clear()
         self.failureResultOf(self.identify(handshake(_COOKIES)), UnauthorizedLogin)
+
+    def test_forget_what_users_hold(self) -> None:
+        """Who was revoked does not hear by what they were, also if nobody looked again yet."""
+        self.checker = self.create(rules=Rules(status_for_auditors=True))
+        admin, ann = self.user("awx_sessionid=root; csrftoken=x"), self.user()
+        self.assertEqual(self.denied(admin, {"jobs": ["summary"]}), [])
+        self.stub.users["admin"].is_superuser = False
+        self.checker.forget("1")
+        self.assertEqual(self.denied(admin, {"jobs": ["summary"]}), ["jobs-summary"])
+        self.stub.sessions.clear()
+        self.checker.forget("1")
+        self.assertEqual(self.denied(admin, {"schedules": ["changed"]}), ["schedules-changed"])
+        asked = len(self.stub.asked)
+        self.assertEqual(self.denied(ann, {"schedules": ["changed"]}), [])
+        self.assertEqual(len(self.stub.asked), asked)
 
     def test_detach(self) -> None:
         """At the end the backend is closed."""
@@ -234,58 +248,3 @@ class UserTests(AwxCase):
         self.assertIsNone(self.successResultOf(user.renew()))
         self.stub.fault = 503
         self.failureResultOf(user.renew(), Unavailable)
-
-
-class ArgumentsTests(SynchronousTestCase):
-    """``--auth awx:...``."""
-
-    def url(self, argstring: str) -> str:
-        """Make a checker and tell whom it asks."""
-        return make_checker(argstring)._backend.url
-
-    def test_plugin(self) -> None:
-        """Twisted finds the scheme by its name."""
-        self.assertIsInstance(makeChecker("awx:url=http://127.0.0.1:8013"), Awx)
-
-    def test_url(self) -> None:
-        """The API is at AWX's usual path unless the URL has one."""
-        for given in ("https://awx.example.org", "https://awx.example.org/"):
-            self.assertEqual(self.url(f"url={given}"), "https://awx.example.org/api/v2/")
-        gateway = "https://aap.example.org/api/controller/v2/"
-        self.assertEqual(self.url(f"url={gateway}"), gateway)
-
-    def test_all(self) -> None:
-        """Everything may be set."""
-        checker = make_checker(
-            "url=http://127.0.0.1:8013,timeout=1.5,cookie=tower,status=auditors,"
-            "groups=deploy-*+alerts-red,keep=0,keep-refused=0.5"
-        )
-        self.assertEqual(checker._rules, Rules(True, Patterns(["deploy-*", "alerts-red"])))
-        self.assertEqual(checker._session_cookies, ("tower",))
-        self.assertEqual((checker._keep, checker._keep_refused), (0, 0.5))
-
-    def test_refused(self) -> None:
-        """What cannot be is refused in one sentence, which repeats no URL."""
-        url = "url=https://awx.example.org"
-        for argstring, sentence in {
-            "": "awx needs url=",
-            "timeout=1": "awx needs url=",
-            "url=ftp://ann:s3cret@awx": "",
-            "url=https://ann:s3cret@awx": "",
-            "url=https://[s3cret": "",
-            f"{url},timeout=0": "timeout is no number of seconds",
-            f"{url},timeout=nan": "timeout is no number of seconds",
-            f"{url},timeout=5.1": "timeout is no number of seconds",
-            f"{url},timeout=soon": "timeout is no number of seconds",
-            f"{url},keep=-1": "keep is no number of seconds",
-            f"{url},keep=inf": "keep is no number of seconds",
-            f"{url},keep-refused=301": "keep-refused is no number of seconds",
-            f"{url},status=some": "status is neither all nor auditors",
-            f"{url},groups=a+b/c": "a pattern of groups",
-            f"{url},cookie=a=b": "cookie is not the name",
-            f"{url},ca=/does/not/exist": "",
-            f"{url},other=1": "'other' is not one of",
-        }.items():
-            error = self.assertRaises(InvalidAuthArgumentString, make_checker, argstring)
-            self.assertIn(sentence, str(error))
-            self.assertNotIn("s3cret", str(error))

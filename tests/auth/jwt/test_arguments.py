@@ -91,9 +91,9 @@ class ArgumentsTests(SynchronousTestCase):
             ("leeway=nan", "from 0 to 300"),
             ("leeway=1s", "from 0 to 300"),
             ("expiry=never", "neither required nor optional"),
-            ("cookie=a b", "no name of a cookie"),
-            ("groups=#", "a pattern of groups is no text"),
-            ("groups=jobs-*+", "a pattern of groups is no text"),
+            ("cookie=a b", "not the name of a cookie"),
+            ("groups=#", "a group is neither a name"),
+            ("groups=jobs-*+", "a group is neither a name"),
             ("audience=", "audience has no value"),
             ("verify=no", "'verify' is not one of"),
         ):

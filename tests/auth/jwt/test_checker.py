@@ -15,7 +15,8 @@ from tests.auth.jwt.issuer import NOW, SECRET, jwk, jwk_set, make_token, new_key
 from tests.properties import CHARACTERS, PROPERTY
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IAttached, IHandshake, IUser
-from towerws.auth.jwt.checker import JWTChecker, make_checker
+from towerws.auth.jwt.arguments import make_checker
+from towerws.auth.jwt.checker import JWTChecker
 from towerws.auth.schemes import jwt as scheme
 from towerws.core.groups import Group
 
@@ -135,7 +136,7 @@ class SchemeTests(CheckerCase):
         self.assertTrue(verifyObject(ICredentialsChecker, self.checker))
         self.assertTrue(verifyObject(IAttached, self.checker))
         self.assertEqual(tuple(self.checker.credentialInterfaces), (IHandshake,))
-        self.assertEqual(self.checker.files, (self.path,))
+        self.assertEqual(self.checker.files, (str(Path(self.path).absolute()),))
         self.checker.forget("alice")
         self.assertIsNone(self.checker.detach())
 
@@ -143,7 +144,7 @@ class SchemeTests(CheckerCase):
         """The arguments make a checker, and the real time is what it goes by."""
         self.checker = make_checker(f"key={self.path},cookie=session")
         self.checker.attach(self.clock, self.metrics)
-        self.assertEqual(self.checker.files, (self.path,))
+        self.assertEqual(self.checker.files, (str(Path(self.path).absolute()),))
         self.assert_refused(self.ask(make_token(exp=1_700_000_000)), "it has expired")
         self.assertEqual(self.user(make_token(exp=4_000_000_000)).user, "alice")
         self.assertRaises(InvalidAuthArgumentString, make_checker, "key=/nowhere")

@@ -163,15 +163,15 @@ class FileTests(SynchronousTestCase):
         """New keys are taken; when there are none, the old ones stay, and that is logged."""
         keys = FileKeys(self.path, ALGORITHMS)
         keys.attach(None, Metrics())
-        self.assertEqual(keys.files, (self.path,))
+        self.assertEqual(keys.files, (str(Path(self.path).absolute()),))
         before = keys.current()
         self.write(public_pem(new_key()))
         self.assertIs(keys.current(), before)
         with capturedLogs() as events:
-            keys.reload()
+            self.assertIsNone(keys.reload())
             after = keys.current()
             self.write(b"short")
-            keys.reload()
+            self.assertIs(keys.reload(), False)
         self.assertNotEqual(after, before)
         self.assertIsInstance(after, KeySet)
         self.assertIs(keys.current(), after)

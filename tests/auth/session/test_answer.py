@@ -48,10 +48,21 @@ class ReadAnswerTests(SynchronousTestCase):
 
     def test_users(self) -> None:
         """Ids are whole numbers or text; null is nobody."""
-        for user in (1, 0, -1, 2**70, "alice", "1", "Ünal Ö", "x" * MAX_TEXT):
+        for user in (1, 0, -1, 2**70, 10**999, "alice", "1", "Ünal Ö", "x" * MAX_TEXT):
             self.assertEqual(self._read(user=user).user, user)
         self.assertIsNone(self._read(user=None))
-        others: Any = (True, 1.0, "", "a\nb", "\x00", "\ud800", "x" * (MAX_TEXT + 1), [], {})
+        others: Any = (
+            True,
+            1.0,
+            "",
+            "a\nb",
+            "\x00",
+            "\ud800",
+            "x" * (MAX_TEXT + 1),
+            10**MAX_TEXT,
+            [],
+            {},
+        )
         for user in others:
             self.assertIn("has a user that is neither", self._refusal({"user": user}))
 

@@ -1,15 +1,13 @@
 """Tests of `towerws.auth.session.checker`, with a backend in memory."""
 
 from twisted.cred.error import UnauthorizedLogin
-from twisted.cred.strcred import InvalidAuthArgumentString
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
 from tests.auth.session.case import ALICE, SessionCase, handshake
-from tests.raw_websocket import logged
 from towerws.auth.errors import Unavailable
 from towerws.auth.interfaces import IAttached, IUser
-from towerws.auth.session.checker import MAX_CREDENTIALS, SessionUser, make_checker
+from towerws.auth.session.checker import MAX_CREDENTIALS, SessionUser
 from towerws.core.groups import Group
 from towerws.core.patterns import Patterns
 
@@ -23,7 +21,7 @@ class AuthenticationTests(SessionCase):
         verifyObject(IUser, user)
         self.assertEqual((user.user, user.csrf_token, user.expires), (1, "t0ken", 1060))
         groups = [Group("jobs", "summary"), Group("job_events", "42"), Group("job_events", "43")]
-        self.assertEqual(user.denied(groups), groups[2:])
+        self.assertEqual(self.successResultOf(user.denied(groups)), groups[2:])
 
     def test_what_is_sent(self) -> None:
         """The backend gets the two headers, nothing else of the client's."""
@@ -85,7 +83,7 @@ class AuthenticationTests(SessionCase):
             self.failureResultOf(asked, UnauthorizedLogin)
 
     def test_unavailable(self) -> None:
-        """Anything else is nobody's fault but the backend's, and says so once a minute."""
+        """Anything else is nobody's fault but the backend's, and whoever asked can say so."""
         cases = (
             (b"secret", 500, "answers with status 500"),
             (b"", 404, "answers with status 404"),
@@ -102,7 +100,7 @@ class AuthenticationTests(SessionCase):
             reason = self.failureResultOf(asked, Unavailable)
             self.assertIn(text, str(reason.value))
             self.assertNotIn("secret", str(reason.value))
-            self.assertEqual(len(events), number == 0, logged(events))
+            self.assertEqual(events, [])
         counted = self.metrics.counter(
             "towerws_authentications_total", "", scheme="session", result="unavailable"
         )
@@ -112,10 +110,12 @@ class AuthenticationTests(SessionCase):
         """An option gives the groups of those of whom the backend does not."""
         self.checker = self.make(groups=Patterns(["schedules-*"]))
         user = self.user({"user": "alice"})
-        self.assertEqual(user.denied([Group("schedules", "changed")]), [])
-        self.assertEqual(len(user.denied([Group("jobs", "summary")])), 1)
+        self.assertEqual(self.successResultOf(user.denied([Group("schedules", "changed")])), [])
+        self.assertEqual(len(self.successResultOf(user.denied([Group("jobs", "summary")]))), 1)
         other = self.user({"user": "bob", "groups": []}, "sessionid=2")
-        self.assertEqual(len(other.denied([Group("schedules", "changed")])), 1)
+        self.assertEqual(
+            len(self.successResultOf(other.denied([Group("schedules", "changed")]))), 1
+        )
 
 
 class RenewalTests(SessionCase):
@@ -131,7 +131,7 @@ class RenewalTests(SessionCase):
         user = self._renew(self.user(), {"user": 1, "groups": ["jobs-*"], "expires": 2000})
         assert user is not None
         self.assertEqual((user.user, user.expires), (1, 2000))
-        self.assertEqual(len(user.denied([Group("job_events", "42")])), 1)
+        self.assertEqual(len(self.successResultOf(user.denied([Group("job_events", "42")]))), 1)
         self.assertEqual(self.successResultOf(self.ask()).expires, 2000)
 
     def test_no_more(self) -> None:
@@ -177,33 +177,3 @@ class CheckerTests(SessionCase):
         self.successResultOf(self.checker.detach())
         self.failureResultOf(self.ask(), Unavailable)
         self.assertEqual(self.network.reactor.getDelayedCalls(), [])
-
-    def test_arguments(self) -> None:
-        """All arguments of the command line arrive."""
-        checker = make_checker(
-            "url=http://127.0.0.1:8000/s/,timeout=1,groups=jobs-*+schedules-*,keep=5,keep-refused=1"
-        )
-        self.assertEqual(
-            (checker._backend.url, checker._backend._timeout, checker._keep, checker._keep_refused),
-            ("http://127.0.0.1:8000/s/", 1, 5, 1),
-        )
-        self.assertEqual(checker._groups, Patterns(["jobs-*", "schedules-*"]))
-        self.assertIsNone(make_checker("url=http://127.0.0.1/")._groups)
-
-    def test_bad_arguments(self) -> None:
-        """What is wrong is said in a sentence, without secrets."""
-        for arguments, text in (
-            ("", "session needs url="),
-            ("keep=1", "session needs url="),
-            ("url=ftp://secret/", "http:// or https://"),
-            ("url=http://admin:secret@h/", "user or a password"),
-            ("url=http://h/,groups=jobs-+secret!", "pattern"),
-            ("url=http://h/,timeout=0", "timeout is no number of seconds from 0.1 to 60"),
-            ("url=http://h/,keep=301", "keep is no number of seconds from 0 to 300"),
-            ("url=http://h/,keep-refused=nan", "keep-refused is no number"),
-            ("url=https://h/,ca=/nowhere", "/nowhere cannot be read"),
-            ("url=http://h/,cookie=a", "'cookie' is not one of"),
-        ):
-            error = self.assertRaises(InvalidAuthArgumentString, make_checker, arguments)
-            self.assertIn(text, str(error))
-            self.assertNotIn("secret", str(error))

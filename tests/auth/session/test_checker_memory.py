@@ -6,6 +6,7 @@ from twisted.cred.error import UnauthorizedLogin
 
 from tests.auth.session.case import ALICE, SessionCase, handshake
 from towerws.auth.errors import Unavailable
+from towerws.core.groups import Group
 
 
 class MemoryTests(SessionCase):
@@ -86,6 +87,26 @@ class MemoryTests(SessionCase):
         self.network.accept()
         self.answer(b"", 401)
         self.failureResultOf(underway, UnauthorizedLogin)
+
+    def test_forget_what_users_hold(self) -> None:
+        """Who was revoked does not hear by an answer of before, also if nobody looked again yet."""
+        user, other = self.user(), self.user(ALICE | {"user": 2}, "sessionid=2")
+        groups = [Group("jobs", "summary"), Group("job_events", "42")]
+        self.checker.forget("1")
+        self.assertEqual(self.successResultOf(other.denied(groups)), [])
+        asked = user.denied(groups)
+        self.assertNoResult(asked)
+        self.answer(ALICE | {"groups": ["jobs-*"]})
+        self.assertEqual(self.successResultOf(asked), groups[1:])
+        # Remembered, as ever.
+        self.assertEqual(self.successResultOf(user.denied(groups)), groups[1:])
+        self.checker.forget("1")
+        asked = user.denied(groups)
+        self.answer(b"", 500)
+        self.failureResultOf(asked, Unavailable)
+        asked = user.denied(groups)
+        self.answer(b"", 401)
+        self.assertEqual(self.successResultOf(asked), groups)
 
     def test_no_secrets(self) -> None:
         """Neither what is remembered nor a user shows credentials."""

@@ -1,13 +1,19 @@
 """The arguments of ``--auth jwt:...``."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twisted.cred.strcred import InvalidAuthArgumentString
 
-from towerws.auth.arguments import parse_arguments, read_patterns, read_seconds
+from towerws.auth.arguments import (
+    parse_arguments,
+    read_choice,
+    read_cookie_name,
+    read_patterns,
+    read_seconds,
+)
 from towerws.auth.jwt import jwks
+from towerws.auth.jwt.checker import JWTChecker
 from towerws.auth.jwt.claims import DEFAULT_GROUPS_CLAIM, DEFAULT_LEEWAY, NOTHING, Rules
 from towerws.auth.jwt.jwks import RemoteKeys
 from towerws.auth.jwt.keyfile import FileKeys
@@ -66,9 +72,6 @@ _REFRESH = jwks.COOLDOWN, 86400.0
 _KEEP = jwks.COOLDOWN, 604800.0
 _TIMEOUT = 0.1, 2.4
 
-#: RFC 6265, 4.1.1: what a cookie's name may consist of.
-_COOKIE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -99,12 +102,26 @@ def read_arguments(text: str) -> Settings:
     """
     arguments = parse_arguments(text, {"key", "jwks"} | _COMMON | _OF_JWKS)
     try:
-        cookie = arguments.get("cookie")
-        if cookie is not None and _COOKIE.fullmatch(cookie) is None:
-            raise ValueError("cookie is no name of a cookie")
-        return Settings(_read_keys(arguments), _read_rules(arguments), cookie)
+        keys, rules = _read_keys(arguments), _read_rules(arguments)
     except ValueError as error:
         raise InvalidAuthArgumentString(str(error)) from None
+    return Settings(keys, rules, read_cookie_name(arguments, "cookie"))
+
+
+def make_checker(arguments: str) -> JWTChecker:
+    """Make the checker of ``--auth jwt:ARGUMENTS``.
+
+    Args:
+        arguments: See `ARGUMENTS`.
+
+    Returns:
+        The checker; a key file has been read, and nothing fetched.
+
+    Raises:
+        InvalidAuthArgumentString: The arguments or the key file are not usable; in one sentence.
+    """
+    settings = read_arguments(arguments)
+    return JWTChecker(settings.keys, settings.rules, cookie=settings.cookie)
 
 
 def _read_keys(arguments: Mapping[str, str]) -> FileKeys | RemoteKeys:
@@ -134,14 +151,11 @@ def _read_keys(arguments: Mapping[str, str]) -> FileKeys | RemoteKeys:
 
 
 def _read_rules(arguments: Mapping[str, str]) -> Rules:
-    expiry = arguments.get("expiry", "required")
-    if expiry not in {"required", "optional"}:
-        raise ValueError("expiry is neither required nor optional")
     return Rules(
         audience=arguments.get("audience"),
         issuer=arguments.get("issuer"),
         leeway=read_seconds(arguments, "leeway", DEFAULT_LEEWAY, *_LEEWAY),
-        must_expire=expiry == "required",
+        must_expire=read_choice(arguments, "expiry", "required", "optional") == "required",
         groups_claim=arguments.get("groups-claim", DEFAULT_GROUPS_CLAIM),
         default_groups=read_patterns(arguments, "groups") or NOTHING,
     )

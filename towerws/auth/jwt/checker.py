@@ -18,7 +18,6 @@ from zope.interface import implementer
 from towerws.auth.errors import Unavailable
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IAttached, IHandshake, IUser
-from towerws.auth.jwt.arguments import ARGUMENTS, HELP, read_arguments
 from towerws.auth.jwt.claims import Rules, read_claims
 from towerws.auth.jwt.keys import Key, KeySet
 from towerws.auth.jwt.tokens import Reason, Refused, Token, find_token, parse_token, verify
@@ -26,8 +25,6 @@ from towerws.auth.outcomes import Authentications
 from towerws.auth.users import User
 from towerws.core.metrics import Metrics
 from towerws.core.throttle import Throttle
-
-__all__ = ["ARGUMENTS", "HELP", "JWTChecker", "KeySource", "TokenUser", "make_checker"]
 
 
 class KeySource(Protocol):
@@ -55,8 +52,8 @@ class KeySource(Protocol):
     def attach(self, reactor: Any, metrics: Metrics) -> None:
         """Take what the server has."""
 
-    def reload(self) -> None:
-        """Read files anew, or whatever is like that."""
+    def reload(self) -> bool | None:
+        """Read files anew, or whatever is like that; False if it cannot be done."""
 
     def detach(self) -> Deferred[None] | None:
         """Let go of everything."""
@@ -127,20 +124,20 @@ class JWTChecker:
         Returns:
             The user; fails with `UnauthorizedLogin`, or `Unavailable` if there are no keys.
         """
-        return self._outcomes.count(Deferred.fromCoroutine(self._authenticate(credentials)))
+        return self._authentications.count(Deferred.fromCoroutine(self._authenticate(credentials)))
 
     def attach(self, reactor: Any, metrics: Metrics) -> None:
         """Take what the server has; see `towerws.auth.interfaces.IAttached`."""
         self._throttle = Throttle(reactor.seconds)
-        self._outcomes = Authentications(metrics, "jwt", reactor)
+        self._authentications = Authentications(metrics, "jwt")
         self._keys.attach(reactor, metrics)
 
     def forget(self, user: str) -> None:
         """Remember nothing of users; see `towerws.auth.interfaces.IAttached`."""
 
-    def reload(self) -> None:
+    def reload(self) -> bool | None:
         """Read the key file anew; see `towerws.auth.interfaces.IAttached`."""
-        self._keys.reload()
+        return self._keys.reload()
 
     def detach(self) -> Deferred[None] | None:
         """Let go of the keys; see `towerws.auth.interfaces.IAttached`."""
@@ -182,26 +179,4 @@ class JWTChecker:
             # Such a client has not tried; it may be known to another scheme.
             self._log.debug("there is no token in a handshake")
             return
-        held_back = self._throttle.permit(reason)
-        if held_back is not None:
-            self._log.warn(
-                "refused a token: {reason}{and_more}",
-                reason=reason.value,
-                and_more=f" ({held_back} such lines held back)" if held_back else "",
-            )
-
-
-def make_checker(arguments: str) -> JWTChecker:
-    """Make the checker of ``--auth jwt:ARGUMENTS``.
-
-    Args:
-        arguments: See `ARGUMENTS`.
-
-    Returns:
-        The checker; a key file has been read, and nothing fetched.
-
-    Raises:
-        InvalidAuthArgumentString: The arguments or the key file are not usable; in one sentence.
-    """
-    settings = read_arguments(arguments)
-    return JWTChecker(settings.keys, settings.rules, cookie=settings.cookie)
+        self._throttle.log(self._log.warn, reason, "refused a token: {reason}", reason=reason.value)

@@ -2,9 +2,7 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -25,7 +23,7 @@ DEFAULT_REFRESH = 300.0
 #: made tokens that are still valid.
 DEFAULT_KEEP = 3600.0
 
-#: Seconds for a fetch: handshakes, which have three, wait for it while there are no keys.
+#: Seconds for a fetch: handshakes, whose schemes have 2.5, wait for it while there are no keys.
 DEFAULT_TIMEOUT = 2.0
 
 #: Seconds from one fetch to another that is made before its time: the last one failed, or a token
@@ -52,8 +50,7 @@ def make_backend(url: str, *, timeout: float = DEFAULT_TIMEOUT, ca: str | None =
         ValueError: The URL or the file is not usable; in one sentence without the URL.
     """
     backend = Backend(url, timeout=timeout, max_body=MAX_BODY, ca=ca)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_loopback(str(parts.hostname)):
+    if backend.is_exposed:
         raise ValueError("keys that come by plain HTTP could be anybody's: use https://")
     return backend
 
@@ -208,18 +205,10 @@ class RemoteKeys:
 
     def _fail(self, error: Exception) -> None:
         self._results["failed"].add()
-        held_back = self._throttle.permit("failed")
-        if held_back is not None:
-            self._log.warn(
-                "could not fetch the keys for tokens from {url}: {error}{and_more}",
-                url=self._backend.url,
-                error=error,
-                and_more=f" ({held_back} such lines held back)" if held_back else "",
-            )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        self._throttle.log(
+            self._log.warn,
+            "failed",
+            "could not fetch the keys for tokens from {url}: {error}",
+            url=self._backend.url,
+            error=error,
+        )

@@ -155,6 +155,8 @@ class FileKeys:
         Raises:
             NoUsableKey: See `read_key_file`.
         """
+        # Later twistd may change the directory.
+        path = str(Path(path).absolute())
         self.files = (path,)
         self._allowed = frozenset(allowed)
         self._keys = read_key_file(path, self._allowed)
@@ -170,17 +172,18 @@ class FileKeys:
     def attach(self, reactor: object, metrics: Metrics) -> None:
         """Need nothing; see `towerws.auth.jwt.checker.KeySource`."""
 
-    def reload(self) -> None:
+    def reload(self) -> bool | None:
         """Read the file anew; see `towerws.auth.interfaces.IAttached`."""
         (path,) = self.files
         try:
             self._keys = read_key_file(path, self._allowed)
         except NoUsableKey as error:
             self._log.error("{error}; the keys of before stay", error=error)
-        else:
-            self._log.info(
-                "read {path}: {count} key(s) for tokens", path=path, count=len(self._keys.keys)
-            )
+            return False
+        self._log.info(
+            "read {path}: {count} key(s) for tokens", path=path, count=len(self._keys.keys)
+        )
+        return None
 
     def detach(self) -> None:
         """Have nothing to let go of; see `towerws.auth.jwt.checker.KeySource`."""

@@ -77,11 +77,7 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
-        return _pem(certificate), key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        return _pem(certificate), _private_pem(key)
 
 
 def make_server_certificate(directory: Path, host: str = "localhost") -> ServerCertificate:
@@ -102,12 +98,38 @@ def make_server_certificate(directory: Path, host: str = "localhost") -> ServerC
     return ServerCertificate(*(str(directory / name) for name in files))
 
 
+def make_self_signed(directory: Path, key: PrivateKey) -> tuple[str, str]:
+    """Make a certificate that no authority has signed, without a ``subjectAltName``.
+
+    Args:
+        directory: An existing directory; gets ``self-signed.pem`` and ``self-signed.key``.
+        key: Its key, which also signs it.
+
+    Returns:
+        The paths of the two files.
+    """
+    name = _name("localhost")
+    certificate = _certificate(name, name, key.public_key()).sign(key, hashes.SHA256())
+    paths = directory / "self-signed.pem", directory / "self-signed.key"
+    for path, content in zip(paths, (_pem(certificate), _private_pem(key)), strict=True):
+        path.write_bytes(content)
+    return str(paths[0]), str(paths[1])
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private_pem(key: PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def _certificate(
