@@ -7,7 +7,8 @@ from twisted.internet.defer import succeed
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tests.raw_websocket import REQUEST, FakeUser, frame
+from tests.auth.fakes import FakeUser
+from tests.raw_websocket import REQUEST, frame
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient
 from towerws.core.event import Event
 from towerws.core.limits import Limits
@@ -222,8 +223,7 @@ class RecheckTests(ListenerCase):
 
     def test_clients(self) -> None:
         """Who may not be here any more is closed; the others stay."""
-        stays, goes = FakeUser(), FakeUser()
-        goes.renewed = None
+        stays, goes = FakeUser(), FakeUser(renewed=lambda: None)
         users = [stays, goes]
         self.listener(FakeAuthenticator(lambda: succeed(users.pop(0))))
         clients = [MemoryClient(self.reactor, self.factory).connect() for _ in range(2)]

@@ -25,6 +25,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from tests.metrics import read_sample
 from tests.revoking import Revoking
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
@@ -286,8 +287,5 @@ class ListenerCase(SynchronousTestCase):
         return bytes(wire.taken), wire
 
     def counted(self, name: str) -> float:
-        """Read a number off the metrics page, by its name with labels."""
-        for line in self.metrics.render().splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.rpartition(" ")[2])
-        return 0
+        """Read a number off the metrics page; see `read_sample`."""
+        return read_sample(self.metrics, name)

@@ -4,7 +4,9 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import capturedLogs
 
-from tests.raw_websocket import REQUEST, FakeUser, logged
+from tests.auth.fakes import FakeUser
+from tests.expressions import logged
+from tests.raw_websocket import REQUEST
 from tests.websocket.entrance_case import HOME, EntranceCase
 from tests.websocket_pair import MemoryClient, MemoryTransport
 from towerws.auth.errors import Unavailable
@@ -12,6 +14,7 @@ from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
 from towerws.core.quota import BURST
 from towerws.websocket import handshake
+from towerws.websocket.handshake import AUTHENTICATION_TIMEOUT
 
 _ELSEWHERE = IPv4Address("TCP", "198.51.100.7", 40_000)
 
@@ -161,7 +164,7 @@ class UnavailableTests(EntranceCase):
         self.reactor.advance(61)
         with capturedLogs() as logs:
             self.status()
-        self.assertIn("the backend is away (99 more since the last such line)", logged(logs))
+        self.assertIn("the backend is away (99 such lines held back)", logged(logs))
 
 
 class RevokedMeanwhileTests(EntranceCase):
@@ -220,7 +223,7 @@ class RevokedMeanwhileTests(EntranceCase):
 
     def test_time(self) -> None:
         """Both questions together have the time of one."""
-        self.reactor.advance(2)
+        self.reactor.advance(AUTHENTICATION_TIMEOUT - 0.5)
         self.factory.revoke("7", None)
         self.answers[0].callback(FakeUser())
         self.reactor.advance(0.4)

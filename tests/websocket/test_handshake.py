@@ -174,6 +174,13 @@ class CheckTests(SynchronousTestCase):
             self.assertEqual(refusal.code, HTTPStatus.FORBIDDEN)
             self.assertIn("have to be named; see --origin.", refusal.reason)
 
+    def test_memory(self) -> None:
+        """Of pages it is remembered whose they are, and of no more than some."""
+        for number in range(handshake.REMEMBERED_PAGES + 1):
+            host = f"awx{number}.example.org"
+            handshake.check(_request(host=host, origin=f"https://{host}"), _PATHS, ())
+        self.assertEqual(handshake._look_at_page.cache_info().currsize, handshake.REMEMBERED_PAGES)
+
 
 class RefusalTests(SynchronousTestCase):
     """Refusals are correct HTTP/1.1."""

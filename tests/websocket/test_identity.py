@@ -1,45 +1,25 @@
 """`towerws.websocket.identity`: questions to schemes that are slow, wrong, or away."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from tests.raw_websocket import logged
+from tests.auth.fakes import FakeUser
+from tests.expressions import logged, raise_error
 from towerws.auth.errors import Unavailable
-from towerws.auth.interfaces import IUser
 from towerws.core.groups import Group
+from towerws.core.throttle import Throttle
 from towerws.websocket.identity import ACCESS_TIMEOUT, GuardedIdentity
 
 _GROUPS = (Group("jobs", "1"), Group("jobs", "2"))
 
 
-@implementer(IUser)
-class _User:
-    """A user that answers what a test says."""
-
-    user: object = 7
-    csrf_token = None
-    expires: float | None = None
-
-    def __init__(self, answer: Callable[[], Any]) -> None:
-        self._answer = answer
-
-    def denied(self, groups: Sequence[Group]) -> Any:
-        """See `IUser`."""
-        return self._answer()
-
-    def renew(self) -> Any:
-        """See `IUser`."""
-        return self._answer()
-
-
-def _raise(error: Exception) -> Any:
-    raise error
+def _user(answer: Callable[[], Any]) -> FakeUser:
+    return FakeUser(lambda groups: answer(), answer)
 
 
 class IdentityCase(SynchronousTestCase):
@@ -48,6 +28,7 @@ class IdentityCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Have nobody asked yet."""
         self.clock = Clock()
+        self.throttle = Throttle(self.clock.seconds)
         self.unix_time = 1_000_000.0
         self.answers: list[object] = []
         self.faults: list[Exception] = []
@@ -59,9 +40,9 @@ class IdentityCase(SynchronousTestCase):
         except ZeroDivisionError as error:
             self.faults.append(error)
 
-    def identity(self, user: _User) -> GuardedIdentity:
+    def identity(self, user: FakeUser) -> GuardedIdentity:
         """Stand for a user."""
-        return GuardedIdentity(user, self.guard, self.clock, lambda: self.unix_time)
+        return GuardedIdentity(user, self.guard, self.clock, self.throttle, lambda: self.unix_time)
 
     def no_timers(self) -> None:
         """Nothing waits."""
@@ -73,7 +54,7 @@ class AccessTests(IdentityCase):
 
     def check(self, answer: Callable[[], Any]) -> GuardedIdentity:
         """Ask for two groups."""
-        identity = self.identity(_User(answer))
+        identity = self.identity(_user(answer))
         identity.check_access(_GROUPS, self.answers.append)
         return identity
 
@@ -107,7 +88,9 @@ class AccessTests(IdentityCase):
             self.check(lambda: waiting)
             self.clock.advance(ACCESS_TIMEOUT)
         self.assertEqual((self.answers, cancelled), ([None], [waiting]))
-        self.assertIn("what user 7 may hear cannot be found out", logged(events))
+        self.assertIn(
+            "what user 7 may hear cannot be found out: no answer came within 5.0 s", logged(events)
+        )
         self.no_timers()
 
     def test_cannot_be_cancelled(self) -> None:
@@ -120,7 +103,7 @@ class AccessTests(IdentityCase):
     def test_unavailable(self) -> None:
         """What cannot be found out is unknown, with the reason in the log."""
         with capturedLogs() as events:
-            self.check(lambda: _raise(Unavailable("the backend is away")))
+            self.check(lambda: raise_error(Unavailable("the backend is away")))
             self.check(lambda: fail(Unavailable("the backend is away")))
         self.assertEqual(self.answers, [None, None])
         self.assertIn("the backend is away", logged(events))
@@ -128,13 +111,22 @@ class AccessTests(IdentityCase):
 
     def test_fault(self) -> None:
         """A fault ends the connection, now and in a late answer; the caller goes on."""
-        self.check(lambda: _raise(ZeroDivisionError()))
+        self.check(lambda: raise_error(ZeroDivisionError()))
         waiting: Deferred[Collection[Group]] = Deferred()
         self.check(lambda: waiting)
         waiting.errback(ZeroDivisionError())
-        identity = self.identity(_User(tuple))
-        identity.check_access(_GROUPS, lambda denied: _raise(ZeroDivisionError()))
+        identity = self.identity(_user(tuple))
+        identity.check_access(_GROUPS, lambda denied: raise_error(ZeroDivisionError()))
         self.assertEqual((len(self.faults), self.answers), (3, []))
+        self.no_timers()
+
+    def test_cancelled_by_itself(self) -> None:
+        """A scheme that cancels what it asks somebody else does not keep the session waiting."""
+        self.check(lambda: fail(CancelledError()))
+        waiting: Deferred[Collection[Group]] = Deferred()
+        self.check(lambda: waiting)
+        waiting.cancel()
+        self.assertEqual(self.answers, [None, None])
         self.no_timers()
 
     def test_forgotten(self) -> None:
@@ -153,15 +145,15 @@ class RenewalTests(IdentityCase):
 
     def renew(self, answer: Callable[[], Any]) -> GuardedIdentity:
         """Ask."""
-        identity = self.identity(_User(answer))
+        identity = self.identity(_user(answer))
         identity.renew(self.answers.append)
         return identity
 
     def test_renewed(self) -> None:
         """From then on it is the new user who is asked; the CSRF token stays."""
-        renewed = _User(lambda: _GROUPS)
+        renewed = _user(lambda: _GROUPS)
         renewed.expires = 1_000_060.0
-        renewed.csrf_token = "another"  # type: ignore[assignment]  # as a scheme may have it
+        renewed.csrf_token = "another"
         renewed.user = "7"
         identity = self.renew(lambda: renewed)
         identity.check_access(_GROUPS, self.answers.append)
@@ -170,7 +162,7 @@ class RenewalTests(IdentityCase):
 
     def test_over(self) -> None:
         """The credentials are those of nobody, or of somebody else."""
-        other = _User(tuple)
+        other = _user(tuple)
         other.user = 8
         self.renew(lambda: None)
         self.renew(lambda: succeed(other))
@@ -189,7 +181,7 @@ class RenewalTests(IdentityCase):
         checked: Deferred[Any] = Deferred()
         renewed: Deferred[Any] = Deferred()
         questions = [checked, renewed]
-        identity = self.identity(_User(lambda: questions.pop(0)))
+        identity = self.identity(_user(lambda: questions.pop(0)))
         identity.check_access(_GROUPS, self.answers.append)
         identity.renew(self.answers.append)
         renewed.callback(None)
@@ -199,7 +191,7 @@ class RenewalTests(IdentityCase):
 
     def test_expires(self) -> None:
         """Unix time becomes that of the session's clock."""
-        user = _User(tuple)
+        user = _user(tuple)
         identity = self.identity(user)
         self.assertIsNone(identity.expires)
         user.expires = 1_000_100.0

@@ -9,10 +9,15 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
+from autobahn.twisted.websocket import WebSocketServerProtocol
+from twisted.internet.defer import Deferred, fail
+
 from tests.raw_websocket import REQUEST, SUBSCRIBE, frame
-from tests.websocket_pair import ListenerCase, MemoryClient, MemoryTransport
+from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
+from towerws.auth.errors import Unavailable
 from towerws.auth.portal import NOBODY
 from towerws.core.wire import CloseCode
+from towerws.websocket.handshake import AUTHENTICATION_TIMEOUT
 from towerws.websocket.protocol import ClientProtocol
 
 COOKIE = b"sessionid=3f1c0a9e7b5d"
@@ -80,6 +85,12 @@ class KeepingTests(ListenerCase):
         self.assertGreater(len(texts), 1)
         for text in texts:
             self.assertNotIn(COOKIE.decode(), text if isinstance(text, str) else repr(text))
+
+    def test_data(self) -> None:
+        """What is left out when bytes come is a line for Autobahn's log, and no more."""
+        code = WebSocketServerProtocol.dataReceived.__code__
+        log_line = {"log", "debug", "hltype", "dataReceived", "hlval", "peer", "len"}
+        self.assertEqual(set(code.co_names) - log_line, {"_dataReceived"})
 
     def test_inflating(self) -> None:
         """No inflater is kept, and the next message is inflated all the same."""
@@ -181,6 +192,17 @@ class LeavingTests(ListenerCase):
         client = self.subscriber("jobs-1")
         client.silent = True
         self._assert_gone(client, lambda _: self.reactor.advance(20))
+
+    def test_authentication(self) -> None:
+        """While it is being found out who it is, whoever gives up first."""
+        self.listener(FakeAuthenticator(Deferred))
+        for leave in (MemoryClient.leave, lambda _: self.reactor.advance(AUTHENTICATION_TIMEOUT)):
+            self._assert_gone(MemoryClient(self.reactor, self.factory).connect(), leave)
+
+    def test_unavailable(self) -> None:
+        """If it cannot be found out who it is."""
+        self.listener(FakeAuthenticator(lambda: fail(Unavailable("away"))))
+        self._assert_gone(MemoryClient(self.reactor, self.factory), MemoryClient.connect)
 
     def test_refused(self) -> None:
         """After a handshake that is refused."""

@@ -9,14 +9,9 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from websockets.exceptions import InvalidStatus
 
-from tests.raw_websocket import (
-    REQUEST,
-    SUBSCRIBE_FRAME,
-    FakeUser,
-    frame,
-    logged,
-    raise_error,
-)
+from tests.auth.fakes import FakeUser
+from tests.expressions import logged, raise_error
+from tests.raw_websocket import REQUEST, SUBSCRIBE_FRAME, frame
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
@@ -151,7 +146,9 @@ class AuthenticationTests(ListenerCase):
     def test_too_slow(self) -> None:
         """After a while the client is refused, soon enough for AWX's, and the work is cancelled."""
         client = self.client_task()
-        self.reactor.advance(3)
+        with capturedLogs() as logs:
+            self.reactor.advance(3)
+        self.assertIn("no answer came within 2.75 s", logged(logs))
         client.pump()
         self.assertIsInstance(client.protocol.handshake_exc, InvalidStatus)
         assert client.response is not None

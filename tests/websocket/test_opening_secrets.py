@@ -5,7 +5,8 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
-from tests.raw_websocket import REQUEST, SUBSCRIBE_FRAME, FakeUser
+from tests.auth.fakes import FakeUser
+from tests.raw_websocket import REQUEST, SUBSCRIBE_FRAME
 from tests.websocket.entrance_case import HOME, EntranceCase
 from towerws.auth.errors import Unavailable
 

@@ -7,14 +7,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.logger import capturedLogs
 
+from tests.auth.fakes import FakeUser
+from tests.expressions import logged
 from tests.fakes import FakeSource
-from tests.raw_websocket import (
-    SUBSCRIBE,
-    SUBSCRIBE_FRAME,
-    FakeUser,
-    frame,
-    logged,
-)
+from tests.raw_websocket import SUBSCRIBE, SUBSCRIBE_FRAME, frame
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
 from towerws.core.event import Event
 from towerws.core.groups import Group

@@ -1,10 +1,13 @@
 """`towerws.websocket.quiet`: what is written of what Autobahn has to say."""
 
+from twisted.internet.defer import fail
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.raw_websocket import REQUEST, logged
-from tests.websocket_pair import ListenerCase, MemoryTransport
+from tests.expressions import logged
+from tests.raw_websocket import REQUEST
+from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
+from towerws.auth.errors import Unavailable
 from towerws.websocket.quiet import QuietLog
 
 
@@ -49,8 +52,26 @@ class QuietLogTests(SynchronousTestCase):
 class RefusalTests(ListenerCase):
     """Autobahn uses it."""
 
+    def test_limit(self) -> None:
+        """What goes over a limit is one line as well: ours, which says who it was."""
+        self.listener(max_connections=1)
+        self.client()
+        with capturedLogs() as logs:
+            for _ in range(10):
+                MemoryClient(self.reactor, self.factory).connect()
+        self.assertEqual(len(logs), 1)
+        self.assertIn("over the limit connections: address 127.0.0.1", logged(logs))
+
+    def test_unavailable(self) -> None:
+        """So is what cannot be found out, with the reason."""
+        self.listener(FakeAuthenticator(lambda: fail(Unavailable("the backend is away"))))
+        with capturedLogs() as logs:
+            for _ in range(10):
+                MemoryClient(self.reactor, self.factory).connect()
+        self.assertEqual(logged(logs), "a client cannot be authenticated: the backend is away")
+
     def test_storm(self) -> None:
-        """A thousand wrong handshakes are a line or two, and are counted."""
+        """A thousand wrong handshakes are one line, and are counted."""
         self.listener()
         with capturedLogs() as logs:
             for _ in range(1000):
@@ -58,5 +79,5 @@ class RefusalTests(ListenerCase):
                 wire.deliver(REQUEST.replace(b"/websocket/", b"/elsewhere/"))
                 wire.drain()
         self.assertIn("There is nothing here", logged(logs))
-        self.assertLess(len(logs), 4)
+        self.assertEqual(len(logs), 1)
         self.assertEqual(self.counted('towerws_handshakes_refused_total{status="404"}'), 1000)

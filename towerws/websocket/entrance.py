@@ -9,21 +9,23 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import defer
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime, ISSLTransport, ITransport
 from twisted.logger import Logger
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.protocols.policies import ProtocolWrapper
 
 from towerws.auth.errors import Unavailable
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
+from towerws.core.forwarding import parse_address
 from towerws.core.limits import Excesses
 from towerws.core.quota import QuotaError, Quotas, is_local
 from towerws.core.roster import Roster
 from towerws.core.throttle import Throttle
+from towerws.network.proxy_header import HAProxyProtocolWrapper
 from towerws.network.tls import peer_certificate
 from towerws.websocket import handshake
+from towerws.websocket.patience import ask
 
 if TYPE_CHECKING:
     from towerws.factory import Settings
@@ -38,6 +40,7 @@ class Entrance:
 
     Attributes:
         roster: Who is connected, by user.
+        throttle: Limits how often the same is logged of authentication schemes.
     """
 
     _log = Logger()
@@ -62,7 +65,7 @@ class Entrance:
         self._settings = settings
         self._excesses = excesses
         self._clock = clock
-        self._throttle = Throttle(clock.seconds)
+        self.throttle = Throttle(clock.seconds)
         self._quotas = Quotas(
             settings.max_connections_per_address, settings.max_handshakes, clock.seconds
         )
@@ -124,17 +127,34 @@ class Entrance:
         )
         return shown
 
-    def authenticate(self, shown: Handshake) -> "Deferred[IUser | None]":
+    async def authenticate(self, visitor: "OpeningProtocol", shown: Handshake) -> IUser | None:
         """Find out who is behind a handshake, in bounded time.
 
         Args:
+            visitor: The connection that it came by.
             shown: The handshake.
 
         Returns:
-            Fires with the user, or None for somebody who could not be authenticated; fails with
-            `ConnectionDeny` if there is no answer. To be cancelled when the client leaves.
+            The user, or None for somebody who could not be authenticated.
+
+        Raises:
+            ConnectionDeny: There is no answer, or the client has left.
         """
-        return Deferred.fromCoroutine(self._authenticate(shown))
+        deadline = self._clock.seconds() + handshake.AUTHENTICATION_TIMEOUT
+        for _ in range(ATTEMPTS):
+            revocations = self.roster.revocations
+            user = await self._ask(visitor, shown, deadline - self._clock.seconds())
+            # The answer may be from before a revocation that came meanwhile, and did not find the
+            # connection because nobody knew whose it was.
+            if (
+                user is None
+                or user.user is None
+                or not self.roster.is_outdated(str(user.user), revocations)
+            ):
+                return user
+        raise handshake.denied(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Access is being revoked at the moment."
+        )
 
     def enter(self, visitor: "OpeningProtocol", user: int | str | None) -> None:
         """Count a connection whose user is known.
@@ -156,7 +176,10 @@ class Entrance:
         visitor.member = str(user)
 
     def leave(self, visitor: "OpeningProtocol") -> None:
-        """Count a connection no more: it is gone."""
+        """Count a connection no more, and do not look for who it is: it is gone."""
+        # Not the coroutine that waits for it: Twisted leaves reference cycles behind that.
+        if visitor.asked is not None:
+            visitor.asked.cancel()
         seat, visitor.seat = visitor.seat, None
         if seat is not None:
             self._quotas.leave(seat)
@@ -167,6 +190,9 @@ class Entrance:
     def _peer(self, transport: ITransport) -> str:
         # Unix sockets, and what else is on this machine, have no host.
         host: str = getattr(transport.getPeer(), "host", "")
+        if host and parse_address(host) is None:
+            # A PROXY header may have anything in it, which then would stand in the log.
+            return "unknown"
         return self._settings.trusted_proxies.client_address(host, None)
 
     def _count(self, visitor: "OpeningProtocol", peer: str, address: str) -> None:
@@ -192,38 +218,24 @@ class Entrance:
             return "https"
         return proxies.scheme(peer, forwarded)
 
-    async def _authenticate(self, shown: Handshake) -> IUser | None:
-        deadline = self._clock.seconds() + handshake.AUTHENTICATION_TIMEOUT
-        for _ in range(ATTEMPTS):
-            revocations = self.roster.revocations
-            user = await self._ask(shown, deadline - self._clock.seconds())
-            # The answer may be from before a revocation that came meanwhile, and did not find the
-            # connection because nobody knew whose it was.
-            if (
-                user is None
-                or user.user is None
-                or not self.roster.is_outdated(str(user.user), revocations)
-            ):
-                return user
-        raise handshake.denied(
-            HTTPStatus.SERVICE_UNAVAILABLE, "Access is being revoked at the moment."
-        )
-
-    async def _ask(self, shown: Handshake, seconds: float) -> IUser | None:
-        # A Deferred of our own is waited for: an authenticator may not let its own be cancelled.
-        answer: Deferred[IUser | None] = Deferred()
-        answer.addTimeout(seconds, self._clock)
-        asked = maybeDeferred(self._authenticator.authenticate, shown)
-        asked.chainDeferred(answer)
+    async def _ask(
+        self, visitor: "OpeningProtocol", shown: Handshake, seconds: float
+    ) -> IUser | None:
+        visitor.asked = ask(seconds, self._clock, self._authenticator.authenticate, shown)
         try:
-            return await answer
-        except (defer.TimeoutError, CancelledError):
-            asked.cancel()
+            return await visitor.asked
+        except (defer.TimeoutError, CancelledError) as error:
+            if not isinstance(error, CancelledError):
+                self._tell_unavailable(
+                    f"no answer came within {handshake.AUTHENTICATION_TIMEOUT} s"
+                )
             raise handshake.denied(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Authentication took too long."
             ) from None
         except Unavailable as error:
-            self._tell_unavailable(error)
+            self._tell_unavailable(str(error))
+            # If it was there at once its frames are a reference cycle, with the connection in it.
+            error.__traceback__ = None
             raise handshake.denied(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Nobody can be authenticated at the moment."
             ) from None
@@ -232,16 +244,16 @@ class Entrance:
             raise handshake.denied(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "Authentication failed by a fault of the server."
             ) from None
+        finally:
+            visitor.asked = None
 
-    def _tell_unavailable(self, error: Unavailable) -> None:
-        held_back = self._throttle.permit("unavailable")
-        if held_back is not None:
-            self._log.warn(
-                "a client cannot be authenticated: {reason} ({held_back} more since the last such "
-                "line)",
-                reason=error,
-                held_back=held_back,
-            )
+    def _tell_unavailable(self, reason: str) -> None:
+        self.throttle.log(
+            self._log.warn,
+            "unavailable",
+            "a client cannot be authenticated: {reason}",
+            reason=reason,
+        )
 
 
 def _waits_for_haproxy(transport: Any) -> bool:

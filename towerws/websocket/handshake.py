@@ -5,6 +5,7 @@ Autobahn parses the request and checks what RFC 6455 demands; here is what we de
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
@@ -26,12 +27,17 @@ MAX_HEADERS = 200
 #: Seconds for a client to send its handshake after the connection is there.
 SEND_TIMEOUT = 10
 
-#: Seconds for the authenticator. AWX's Angular client gives up after 3.
-AUTHENTICATION_TIMEOUT = 2.5
+#: Seconds for the authenticator. AWX's Angular client gives up after 3; the schemes that ask
+#: somebody wait for 2.5 at most, and then say for whom.
+AUTHENTICATION_TIMEOUT = 2.75
 
 #: Seconds after which those come back that were refused for a limit, or because nobody could be
 #: asked who they are.
 RETRY_AFTER = 10
+
+#: Pages of which is remembered whether they are the server's own: most clients come from the same
+#: one. With their hosts they may be as long as a handshake, so that this is 4 MiB at worst.
+REMEMBERED_PAGES = 64
 
 _RETRY = (f"Retry-After: {RETRY_AFTER}", "Connection: close")
 
@@ -57,7 +63,7 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: then goes with it.
 _REPEATED = re.compile(r"\s*(?:\([^)]*)?[\"':].*", re.DOTALL)
 
-_BARE = re.compile(r"[\r\n\0]")
+_BARE = ("\r", "\n", "\0")
 
 
 class Authenticator(Protocol):
@@ -96,7 +102,8 @@ def read_headers(head: bytes) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     lines = head.decode("iso-8859-1").rstrip("\r\n").split("\r\n")
     # What is still within a line, and ends it for some who read it.
-    are_whole = _BARE.search("".join(lines)) is None
+    text = "".join(lines)
+    are_whole = not any(bare in text for bare in _BARE)
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         if not are_whole or not colon or _FIELD_NAME.fullmatch(name) is None:
@@ -150,9 +157,10 @@ def check(
     page = handshake.headers.get("origin")
     if page is None or origin.is_named(page, origins):
         return
-    if not origin.is_own(page, host, scheme):
+    is_own, is_local = _look_at_page(page, host, scheme)
+    if not is_own:
         raise denied(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --origin.")
-    if guard_rebinding and not is_local_host(host):
+    if guard_rebinding and not is_local:
         raise denied(
             HTTPStatus.FORBIDDEN,
             "As everybody may connect here, pages of this host have to be named; see --origin.",
@@ -233,6 +241,12 @@ def render_refusal(
         *(f"{name}: {value}" for name, value in headers),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@lru_cache(REMEMBERED_PAGES)
+def _look_at_page(page: str, host: str, scheme: str | None) -> tuple[bool, bool]:
+    """Tell whether a page is the host's own, and whether the host is local."""
+    return origin.is_own(page, host, scheme), is_local_host(host)
 
 
 def _not_found(paths: Collection[str]) -> str:

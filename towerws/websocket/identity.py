@@ -9,7 +9,7 @@ from time import time
 from typing import Any
 
 from twisted.internet import defer
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from towerws.auth.errors import Unavailable
 from towerws.auth.interfaces import IUser
 from towerws.core.groups import Group
+from towerws.core.throttle import Throttle
+from towerws.websocket.patience import ask
 
 #: Seconds for an access check; then all groups it was about are refused. Many times what asking
 #: a backend takes, and less than awxkit waits for the answer to a subscription (10 s).
@@ -37,7 +39,9 @@ class GuardedIdentity:
         csrf_token: See there; that of the handshake, also if the user is renewed.
     """
 
-    __slots__ = ("_clock", "_guard", "_known", "_pending", "_unix_time", "csrf_token", "user")
+    __slots__ = (
+        "_clock", "_guard", "_known", "_pending", "_throttle", "_unix_time", "csrf_token", "user",
+    )  # fmt: skip
 
     _log = Logger()
 
@@ -46,6 +50,7 @@ class GuardedIdentity:
         known: IUser,
         guard: Callable[[Callable[[], None]], None],
         clock: IReactorTime,
+        throttle: Throttle,
         unix_time: Callable[[], float] = time,
     ) -> None:
         """Stand for a user.
@@ -54,6 +59,7 @@ class GuardedIdentity:
             known: What the scheme gave.
             guard: Runs a step of the session, and ends the connection if it fails.
             clock: Bounds the checks.
+            throttle: Limits how often it is logged that they cannot be made; shared by all users.
             unix_time: Tells the time by which credentials expire.
         """
         self.user: int | str | None = known.user
@@ -61,6 +67,7 @@ class GuardedIdentity:
         self._known = known
         self._guard = guard
         self._clock = clock
+        self._throttle = throttle
         self._unix_time = unix_time
         # A renewal and an access check at most; none most of the time.
         self._pending: tuple[Deferred[Any], ...] = ()
@@ -100,33 +107,26 @@ class GuardedIdentity:
         return True
 
     def _ask(self, question: Callable[[], object], answer: Callable[[Any], None]) -> None:
-        asked: Deferred[Any] = maybeDeferred(question)
-        # One of our own is waited for: a scheme may not let its own be cancelled.
-        waiting: Deferred[Any] = Deferred()
-        asked.chainDeferred(waiting)
-        if not waiting.called:
-            self._pending += (waiting,)
-            waiting.addTimeout(ACCESS_TIMEOUT, self._clock)
-        waiting.addBoth(self._settle, waiting, asked, answer)
+        asked = ask(ACCESS_TIMEOUT, self._clock, question)
+        self._pending += (asked,)
+        asked.addBoth(self._settle, asked, answer)
 
-    def _settle(
-        self,
-        result: Any,
-        waiting: Deferred[Any],
-        asked: Deferred[Any],
-        answer: Callable[[Any], None],
-    ) -> None:
-        self._pending = tuple(each for each in self._pending if each is not waiting)
+    def _settle(self, result: Any, asked: Deferred[Any], answer: Callable[[Any], None]) -> None:
+        if asked not in self._pending:
+            # It was cancelled: the client is gone.
+            return
+        self._pending = tuple(each for each in self._pending if each is not asked)
         if not isinstance(result, Failure):
             self._guard(lambda: answer(result))
-        elif result.check(CancelledError):
-            asked.cancel()
-        elif result.check(defer.TimeoutError, Unavailable):
-            asked.cancel()
-            self._log.warn(
-                "what user {user} may hear cannot be found out: {reason}",
+        elif result.check(CancelledError, defer.TimeoutError, Unavailable):
+            self._throttle.log(
+                self._log.warn,
+                "unknown",
+                "what user {user!r} may hear cannot be found out: {reason}",
                 user=self.user,
-                reason=result.getErrorMessage() or f"it took longer than {ACCESS_TIMEOUT} s",
+                reason=result.getErrorMessage()
+                if result.check(Unavailable)
+                else f"no answer came within {ACCESS_TIMEOUT} s",
             )
             self._guard(lambda: answer(_UNKNOWN))
         else:

@@ -67,6 +67,14 @@ class LeanServerProtocol(WebSocketServerProtocol):
         # Also a cycle: the second one's result is the protocol.
         self.is_open = self.is_closed = _NOBODY_WAITS
 
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes of the client, without formatting a line for Autobahn's log first.
+
+        Args:
+            data: As they came.
+        """
+        self._dataReceived(data)
+
     def let_go(self) -> None:
         """Keep nothing that only the handshake needed; to be called when it is done."""
         for name in (*_OF_THE_HANDSHAKE, *_UNUSED):

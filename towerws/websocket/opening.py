@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from towerws.factory import ClientFactory
 
 
+#: Refusals of which `towerws.websocket.entrance` has logged who it was, or what was away.
+_LOGGED = frozenset({HTTPStatus.TOO_MANY_REQUESTS.value, HTTPStatus.SERVICE_UNAVAILABLE.value})
+
+
 class IStreamTransport(ITransport, IConsumer):
     """What Twisted's stream transports are."""
 
@@ -32,12 +36,13 @@ class OpeningProtocol(LeanServerProtocol):
         user: Who was let in; None for somebody who could not be authenticated.
         seat: Where it is counted by address, if it is.
         member: The user's id as text, once it is counted by user.
+        asked: Will tell who it is, while that is being found out.
     """
 
     factory: "ClientFactory"
     transport: IStreamTransport
 
-    __slots__ = ("_authentication", "member", "seat", "user")
+    __slots__ = ("asked", "member", "seat", "user")
 
     def __init__(self) -> None:
         """Make a protocol for one connection."""
@@ -45,7 +50,7 @@ class OpeningProtocol(LeanServerProtocol):
         self.user: IUser | None = None
         self.seat: Seat | None = None
         self.member: str | None = None
-        self._authentication: Deferred[IUser | None] | None = None
+        self.asked: Deferred[IUser | None] | None = None
 
     def connectionMade(self) -> None:
         """Take a connection, unless there are too many from there."""
@@ -71,7 +76,7 @@ class OpeningProtocol(LeanServerProtocol):
                     "The request is too large.", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
                 )
                 return
-            if self._authentication is not None:
+            if self.asked is not None:
                 # Autobahn would look for a second request in what comes before the first one is
                 # answered; once it has been, Autobahn goes on with what is left here.
                 self.data += data
@@ -113,11 +118,7 @@ class OpeningProtocol(LeanServerProtocol):
 
     async def _enter(self, shown: Handshake, subprotocol: str | None) -> str | None:
         entrance = self.factory.entrance
-        self._authentication = entrance.authenticate(shown)
-        try:
-            user = await self._authentication
-        finally:
-            self._authentication = None
+        user = await entrance.authenticate(self, shown)
         if self.state != self.STATE_CONNECTING:
             # The client left meanwhile. Autobahn would open the connection all the same, and
             # never close it again.
@@ -134,8 +135,6 @@ class OpeningProtocol(LeanServerProtocol):
             reason: Why, for Autobahn.
         """
         super().connectionLost(reason)
-        if self._authentication is not None:
-            self._authentication.cancel()
         self.factory.entrance.leave(self)
 
     def failHandshake(  # noqa: N802  # Autobahn's name
@@ -144,7 +143,7 @@ class OpeningProtocol(LeanServerProtocol):
         code: int = HTTPStatus.BAD_REQUEST.value,
         responseHeaders: list[tuple[str, str]] | None = None,
     ) -> None:
-        """Refuse a handshake, and have Autobahn log why.
+        """Refuse a handshake, and have Autobahn log why, unless that is said already.
 
         Args:
             reason: One sentence.
@@ -152,7 +151,12 @@ class OpeningProtocol(LeanServerProtocol):
             responseHeaders: More headers.
         """
         reason = handshake.without_quotes(HTTPStatus(code), reason)
-        super().failHandshake(reason, code, responseHeaders)
+        if code in _LOGGED:
+            self.wasNotCleanReason = reason
+            self.sendHttpErrorResponse(code, reason, responseHeaders)
+            self.dropConnection(abort=False)
+        else:
+            super().failHandshake(reason, code, responseHeaders)
 
     def sendHttpErrorResponse(
         self, code: int, reason: str, responseHeaders: list[tuple[str, str]] | None = None

@@ -62,7 +62,9 @@ class ClientProtocol(OpeningProtocol):
         variant = Variant.DEFLATE if self.websocket_extensions_in_use else Variant.PLAIN
         self.let_go()
         if self.user is not None:
-            self._identity = GuardedIdentity(self.user, self._guard, factory.clock)
+            self._identity = GuardedIdentity(
+                self.user, self._guard, factory.clock, factory.entrance.throttle
+            )
             self.user = None
         outbox = Outbox(factory.settings.max_outbox)
         connection = ClientConnection(self, self.transport, variant, outbox, factory.slow_readers)

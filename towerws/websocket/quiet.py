@@ -1,8 +1,8 @@
 """Autobahn's log lines, of which clients decide how many there are.
 
 Autobahn writes two lines for each handshake that is refused, and two for each connection that is
-failed or dropped. Whoever opens ten thousand wrong ones must not fill the disk, nor keep the server
-busy with writing. How many there were is in the metrics.
+failed or dropped, of which the second says nothing more. Whoever opens ten thousand wrong ones must
+not fill the disk, nor keep the server busy with writing. How many there were is in the metrics.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,9 @@ from collections.abc import Callable
 from twisted.logger import Logger, LogLevel
 
 from towerws.core.throttle import Throttle
+
+#: What is written behind a line that tells why.
+_SAID = "dropping connection to peer"
 
 
 class QuietLog:
@@ -46,6 +49,8 @@ class QuietLog:
         self._emit(LogLevel.error, "error", text, fields)
 
     def _emit(self, level: LogLevel, kind: str, text: str, fields: dict[str, object]) -> None:
+        if text.startswith(_SAID):
+            return
         held_back = self._throttle.permit(kind)
         if held_back is None:
             return
