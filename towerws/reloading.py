@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from twisted.application.service import Service
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -176,11 +177,15 @@ class HangupSignal(Service):
         self._reactor.callFromThread(self._obey)
 
     def _obey(self) -> None:
-        if self._ends_with_terminal and not self._has_terminal():
-            self._log.info("the terminal is gone")
-            self._reactor.stop()
-        else:
+        if not self._ends_with_terminal or self._has_terminal():
             self._hung_up()
+            return
+        try:
+            self._reactor.stop()
+        except ReactorNotRunning:
+            # It stops already: the kernel and the shell both send the signal.
+            return
+        self._log.info("the terminal is gone")
 
 
 def has_terminal() -> bool:

@@ -104,6 +104,13 @@ class BrokerTests(RevokeCase):
         for client in self.his:
             self._hears(client, 1, 2)
 
+    def test_nobody(self) -> None:
+        """Where no server is, as at a misspelt exchange, nothing is said to be revoked."""
+        arguments = ("--user", "7", "--url", self.node.url, "--exchange", "towerws.revok")
+        status, stdout, stderr = self.revoke(*arguments)
+        self.assertEqual((status, stdout), (1, ""))
+        self.assertIn("no server hears the broker's exchange 'towerws.revok'", stderr)
+
     def test_over_http(self) -> None:
         """What one node is asked for happens on all; what is none is refused, here and there."""
         url = self.servers[0].operations_url

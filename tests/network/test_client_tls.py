@@ -8,8 +8,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.ssl import CertificateOptions, PrivateCertificate, trustRootFromCertificates
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import make_server_certificate
-from tests.network.tls_pair import TLS_WARNINGS, Peer, self_signed, shake_hands
+from tests.certificates import make_self_signed, make_server_certificate
+from tests.network.tls_pair import TLS_WARNINGS, Peer, shake_hands
 from towerws.network.client_tls import (
     ClientTLS,
     describe_tls_failure,
@@ -68,7 +68,9 @@ class ClientTLSTests(SynchronousTestCase):
 
     def test_certificate_without_names(self) -> None:
         """A trusted certificate that is for no host at all is refused."""
-        certfile, keyfile = self_signed(self.directory, ec.generate_private_key(ec.SECP256R1()))
+        certfile, keyfile = make_self_signed(
+            self.directory, ec.generate_private_key(ec.SECP256R1())
+        )
         client, _ = self._connect("localhost", certfile, keyfile, certfile)
         self._assert_refused(client)
 

@@ -18,7 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from towerws.network.eager import EagerServer, EagerUNIXServer, write_eagerly
 
 

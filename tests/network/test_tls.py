@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import capturedLogs, formatEvent
 
-from tests.integration.certificates import Authority
+from tests.certificates import Authority
 from tests.network.tls_case import TLSCase
 from tests.network.tls_client import MemoryTLSClient, Served
 from towerws.core.metrics import Metrics
@@ -109,12 +109,15 @@ class DescriptionTests(TLSCase):
             (f"1:{keys}:clientCertificates=optional", "clientCertificates needs clientCA"),
             (f"1:{keys}:clientca={self.ca}", "'clientca' is not one of port, privateKey, "),
             (f"1:/a:{keys}", "too many arguments: privateKey"),
+            (f"1:{keys}:interface=::1", "certKey, privateKey (a colon within a value is written"),
             ("1:2:3:4:5:6:7:8:9", "too many arguments: 9"),
             ("1:privateKey=/nonexistent", "/nonexistent cannot be read"),
         ):
             error = self.assertRaises(TLSError, split_tls, f"ssl:{arguments}")
             self.assertIn(sentence, str(error))
             self.assertNotIn("\n", str(error))
+        error = self.assertRaises(TLSError, split_tls, "haproxy:ssl")
+        self.assertEqual(str(error), "there is no port")
 
 
 class ReloadTests(TLSCase):

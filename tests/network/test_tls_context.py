@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.integration.certificates import Authority
+from tests.certificates import Authority
 from tests.network.tls_case import TLSCase
 from tests.network.tls_client import MemoryTLSClient
 from towerws.network.tls_context import TLSError, TLSFiles, load_context

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import Authority
+from tests.certificates import Authority
 from tests.network.tls_client import MemoryTLSClient
 from towerws.network.tls import ServerTLS
 from towerws.network.tls_context import TLSFiles

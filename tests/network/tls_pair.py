@@ -1,12 +1,7 @@
-"""Both ends of a TLS connection in memory, and certificates for them."""
+"""Both ends of a TLS connection in memory."""
 
-import datetime
-from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -65,19 +60,3 @@ def shake_hands(creator: Any, server_options: Any) -> tuple[Peer, Peer, Any]:
         clock.advance(0)
     pump.flush()
     return client, server, wrapped_server
-
-
-def self_signed(directory: Path, key: Any) -> tuple[str, str]:
-    """Make a certificate without any ``subjectAltName``; return its file and that of the key."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, SHA256())
-    )
-    certfile, keyfile = directory / "self-signed.pem", directory / "self-signed.key"
-    certfile.write_bytes(certificate.public_bytes(Encoding.PEM))
-    keyfile.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return str(certfile), str(keyfile)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from towerws.core.broker_url import BrokerURL
 from towerws.notify import amqp
 from towerws.notify.amqp import AMQPConnector
@@ -77,7 +77,8 @@ class TLSTests(SynchronousTestCase):
         url = f"amqps://t?cacertfile={c.cafile}&certfile={c.certfile}&keyfile={c.keyfile}"
         context = _connector(url)._parameters("t", "::1", 1).ssl_options.context
         self.assertEqual(len(context.get_ca_certs()), 1)
-        self.assertRaises(OSError, _connector, "amqps://t?cacertfile=/nonexistent")
+        error = self.assertRaises(OSError, _connector, "amqps://t?cacertfile=/nonexistent")
+        self.assertEqual(str(error), "[Errno 2] No such file or directory: '/nonexistent'")
 
     def test_encrypted_key(self) -> None:
         """A key with a passphrase is an error; nobody sits at the terminal to be asked."""

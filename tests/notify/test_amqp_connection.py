@@ -1,6 +1,7 @@
 """Tests of the words for pika's errors; tests/integration/test_notify.py has the connection."""
 
 import os
+import time
 
 from pika import frame, spec
 from pika.adapters.utils.connection_workflow import (
@@ -11,6 +12,7 @@ from pika.adapters.utils.connection_workflow import (
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from twisted.trial.unittest import SynchronousTestCase
 
+from towerws.core.revocation import Revocation
 from towerws.notify.amqp_connection import AMQPConnection, _reason, _translated
 from towerws.notify.errors import (
     ConnectionLost,
@@ -77,6 +79,48 @@ class ConfirmTests(SynchronousTestCase):
             confirm = frame.Method(1, method)
             connection._on_confirm(confirm)
             self.assertEqual(connection._reported, [confirm])
+
+
+class FakeChannel:
+    """A channel on which the broker answers at once.
+
+    Attributes:
+        is_open: True.
+        connection: Whom the broker answers.
+        routed: Whether there is a queue for what is published.
+    """
+
+    is_open = True
+
+    def __init__(self, connection: AMQPConnection) -> None:
+        """Have a queue."""
+        self.connection = connection
+        self.routed = True
+
+    def basic_publish(
+        self, exchange: str, key: str, body: bytes, properties: object, mandatory: bool
+    ) -> None:
+        """Return what has no queue, if that is to be told, and confirm it all the same."""
+        if mandatory and not self.routed:
+            self.connection._on_returned(self, spec.Basic.Return(), properties, body)
+        self.connection._on_confirm(frame.Method(1, spec.Basic.Ack(self.connection._sent)))
+
+
+class RevokeTests(SynchronousTestCase):
+    """A revocation has to reach somebody."""
+
+    def test_nobody(self) -> None:
+        """Without a server at the exchange nothing is revoked; with one it is, and events are."""
+        connection = AMQPConnection("elsewhere")
+        self.addCleanup(connection.abandon)
+        connection._channel = channel = FakeChannel(connection)
+        deadline = time.monotonic() + 10
+        channel.routed = False
+        connection.publish("jobs-1", b"{}", deadline)
+        error = self.assertRaises(Refused, connection.revoke, Revocation("7"), deadline)
+        self.assertEqual(str(error), "no server hears the broker's exchange 'elsewhere'")
+        channel.routed = True
+        self.assertEqual(connection.revoke(Revocation("7"), deadline), {"confirmed": True})
 
 
 class UnopenedTests(SynchronousTestCase):

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -195,12 +196,31 @@ class EndTests(WorkerCase):
         self.assertIsNone(self.worker.stop())
 
     def test_cannot_start(self) -> None:
-        """What it cannot do is logged, and ends it with a status of its own."""
+        """What it cannot do is one line of the log, and ends it with a status of its own."""
         self.replies()
-        self.start(listen=("tcp:x",))
-        self.say(Kind.STATUS)
-        self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
+        with capturedLogs() as logs:
+            self.start(listen=("tcp:x",))
+            self.say(Kind.STATUS)
+        (line,) = map(formatEvent, logs)
+        self.assertTrue(line.startswith("the worker cannot start: towerws: 'tcp:x' is not"), line)
+        self.assertNotIn("log_failure", logs[0])
         self.assertEqual(self.replies(), [])
+        self.assertEqual((self.reactor.stops, self.worker.status), (1, 1))
+
+    def test_no_scheme(self) -> None:
+        """So is a scheme whose file has become useless since the supervisor has read it."""
+        path = Path(self.mktemp()).absolute()
+        path.write_text("0123456789abcdef" * 2)
+        options = Options({})
+        options.parseOptions(["--auth", f"jwt:key={path}"])
+        path.write_text("short")
+        start = Message(Kind.START, {"options": options.for_workers(), "listen": []})
+        with capturedLogs() as logs:
+            self.worker.dataReceived(encode(start))
+        (line,) = map(formatEvent, logs)
+        expected = f"the worker cannot start: towerws: --auth jwt: the key file {path} is of no use"
+        self.assertTrue(line.startswith(expected), line)
+        self.assertNotIn("short", line)
         self.assertEqual((self.reactor.stops, self.worker.status), (1, 1))
 
     def test_nonsense(self) -> None:

@@ -89,8 +89,10 @@ def inherited_address(description: str) -> Any:
             family, address = inherited.family, inherited.getsockname()
             listens = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except (AttributeError, KeyError, IndexError, TypeError):
-        # An unknown domain, a name or a number that is none, something else than these three.
-        raise ValueError("no such socket was handed over (LISTEN_PID, LISTEN_FDS)") from None
+        # An unknown domain, a name or a number that is none, something else than these three. Where
+        # names are missing, as systemd-socket-activate leaves them out, Twisted sees no socket.
+        variables = "LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES"
+        raise ValueError(f"no such socket was handed over ({variables})") from None
     if not listens or family != endpoint.addressFamily:
         raise ValueError(f"the socket that was handed over is {family.name} and does not fit")
     return address

@@ -159,7 +159,9 @@ class Listener(Service):
             # directories that are not there.
             if not isinstance(error, (CannotListenError, OSError, OverflowError, ValueError)):
                 raise error
-            reason = error.socketError if isinstance(error, CannotListenError) else error
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            # Without the number, and without the lock file that Twisted makes beside a Unix socket.
+            reason = getattr(cause, "strerror", None) or cause
             raise StartError(f"cannot listen on {self.description}: {reason}")
 
     def startService(self) -> None:

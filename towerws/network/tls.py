@@ -30,7 +30,7 @@ from zope.interface import implementer
 from towerws.core.metrics import Metrics
 from towerws.network.tls_context import TLSError, TLSFiles, load_context
 
-_DESCRIPTION = re.compile(r"((?:haproxy:)*)ssl:(.*)", re.DOTALL)
+_DESCRIPTION = re.compile(r"((?:haproxy:)*)ssl(?::(.*))?", re.DOTALL)
 
 #: In the order in which Twisted takes them without a name.
 _TWISTEDS = (
@@ -56,7 +56,7 @@ def split_tls(description: str) -> tuple[str, "ServerTLS | None"]:
     found = _DESCRIPTION.fullmatch(description)
     if found is None:
         return description, None
-    named = _named(found[2])
+    named = _named(found[2] or "")
     port, interface = named["port"], named.get("interface", "")
     below = f"{found[1]}tcp:{quoteStringArgument(port)}:interface={quoteStringArgument(interface)}"
     if "backlog" in named:
@@ -71,7 +71,9 @@ def _named(arguments: str) -> dict[str, str]:
     given = dict(zip(_TWISTEDS, positional, strict=False))
     twice = given.keys() & named.keys()
     if twice or len(positional) > len(_TWISTEDS):
-        raise TLSError(f"too many arguments: {', '.join(sorted(twice)) or positional[-1]}")
+        # Most likely an IPv6 address as it is: Twisted takes what follows for the next arguments.
+        found = ", ".join(sorted(twice)) or positional[-1]
+        raise TLSError(f"too many arguments: {found} (a colon within a value is written \\:)")
     unknown = sorted(named.keys() - {*_TWISTEDS, *_OURS})
     if unknown:
         raise TLSError(f"{unknown[0]!r} is not one of {', '.join((*_TWISTEDS, *_OURS))}")

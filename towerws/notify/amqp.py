@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+from pathlib import Path
 
 import pika
 
@@ -88,6 +89,10 @@ class AMQPConnector:
 
 
 def _tls_context(broker: BrokerURL) -> ssl.SSLContext:
+    for path in (broker.cacertfile, broker.certfile, broker.keyfile):
+        if path is not None:
+            # The error of ssl does not tell which file is not there.
+            Path(path).open("rb").close()
     context = ssl.create_default_context(cafile=broker.cacertfile)
     if broker.verify == "verify_none":
         context.check_hostname = False

@@ -54,6 +54,8 @@ class AMQPConnection:
         self._reported: list[Any] = []
         #: How many events were sent on the channel: the delivery tag of the last one.
         self._sent = 0
+        #: Whether the broker had no queue for the last revocation.
+        self._returned = False
         #: Whether the channel has an event that was not confirmed in time.
         self._overdue = False
         #: Why the connection or its channel is closed.
@@ -111,16 +113,19 @@ class AMQPConnection:
             raise Refused("the broker refused it")
 
     def revoke(self, revocation: Revocation, deadline: float) -> dict[str, Any]:
-        """Publish a revocation to all nodes; fails as `publish` does.
+        """Publish a revocation to all nodes; fails as `publish` does, and if there are none.
 
         Args:
             revocation: Who may hear less.
             deadline: When to give up, as a moment of `time.monotonic`.
 
         Returns:
-            ``{"confirmed": True}``, since the broker has it.
+            ``{"confirmed": True}``, since the broker has it for somebody.
         """
+        self._returned = False
         self.publish(ROUTING_KEY, revocation.encode(), deadline)
+        if self._returned:
+            raise Refused(f"no server hears the broker's exchange {self._exchange!r}")
         return {"confirmed": True}
 
     def close(self, deadline: float) -> None:
@@ -157,7 +162,9 @@ class AMQPConnection:
         remaining(deadline)
         self._reported.clear()
         self._sent += 1
-        self._channel.basic_publish(self._exchange, group, body, self._properties)
+        # Each server that hears the exchange is bound to revocations; events may have no listener.
+        mandatory = group == ROUTING_KEY
+        self._channel.basic_publish(self._exchange, group, body, self._properties, mandatory)
         try:
             return self._wait(deadline)
         except TimeoutError:
@@ -194,6 +201,7 @@ class AMQPConnection:
         assert self._stream is not None
         self._channel = self._call(self._stream.channel, deadline, on_open_callback=self._report)
         self._channel.add_on_close_callback(self._on_closed)
+        self._channel.add_on_return_callback(self._on_returned)
 
     def _declare(self, deadline: float) -> None:
         # Asking whether it is there needs no permission to configure, and no agreement on its
@@ -245,6 +253,10 @@ class AMQPConnection:
         # confirmed at once the tag is the last one's.
         if frame.method.delivery_tag == self._sent:
             self._report(frame)
+
+    def _on_returned(self, *_: object) -> None:
+        # It comes before the confirm.
+        self._returned = True
 
     def _on_closed(self, _closed: object, reason: BaseException) -> None:
         self._lost = self._lost or reason

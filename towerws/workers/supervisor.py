@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from twisted.application.service import MultiService
 from twisted.internet import defer
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, fail, gatherResults
 
 from towerws.broker_emitter import BrokerEmitter
 from towerws.core.hub import SourceUnavailable
@@ -157,6 +157,10 @@ class Supervisor(MultiService):
             Fires with what became of it, as without workers; fails with `SourceUnavailable`.
         """
         if self._broker is not None:
+            reason = self.unready()
+            if reason is not None and not self._count_ready():
+                # The broker would confirm what nobody here hears.
+                return fail(SourceUnavailable(f"No worker hears the broker: {reason}."))
             return Deferred.fromCoroutine(self._broker.revoke(revocation))
         message = Message(Kind.REVOKE, body=revocation.encode())
         return Deferred.fromCoroutine(self._broadcast(message))

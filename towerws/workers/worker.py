@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import Any
 
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.strcred import makeChecker
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITransport
@@ -20,6 +21,7 @@ from zope.interface import implementer
 from towerws.core.broker_url import BrokerURL
 from towerws.core.metrics import Metrics
 from towerws.core.revocation import Revocation
+from towerws.network.listening import StartError
 from towerws.tap import Server, make_server
 from towerws.workers.levels import marked_text
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageError, encode
@@ -63,11 +65,14 @@ class Worker(Protocol):
         try:
             for message in self._decoder.feed(data):
                 self._obey(message)
-        # StartError is a SystemExit as well, which the reactor would not heed.
+        except StartError as error:
+            # A SystemExit as well, which the reactor would not heed. It comes back every few
+            # seconds while a file is broken, so the sentence is to be enough.
+            self._log.error("the worker cannot start: {error}", error=error)
+            self._fail()
         except Exception:  # noqa: BLE001  # whatever it is, this worker is of no use
             self._log.failure("the worker ends")
-            self.status = 1
-            self.end()
+            self._fail()
 
     def readConnectionLost(self) -> None:
         """End: the supervisor wants that, or is gone."""
@@ -90,6 +95,10 @@ class Worker(Protocol):
             Fires when they are closed, within a bounded time.
         """
         return None if self._server is None else self._server.stopService()
+
+    def _fail(self) -> None:
+        self.status = 1
+        self.end()
 
     def _obey(self, message: Message) -> None:
         if message.kind is Kind.START:
@@ -119,7 +128,7 @@ class Worker(Protocol):
         self._decoder.max_body = max(options["max-event"], MAX_BODY)
         server = make_server(
             options,
-            [makeChecker(description) for description in options["auth"]],
+            [_make_checker(description) for description in options["auth"]],
             self._metrics,
             self._reactor,
             [
@@ -138,6 +147,19 @@ class Worker(Protocol):
 
     def _reply(self, fields: dict[str, Any], body: bytes = b"") -> None:
         self.transport.write(encode(Message(Kind.REPLY, fields, body)))
+
+
+def _make_checker(description: str) -> ICredentialsChecker:
+    """Make what ``--auth`` names, once more: its files may have become useless since the start.
+
+    Raises:
+        StartError: It cannot be made.
+    """
+    try:
+        checker: ICredentialsChecker = makeChecker(description)
+    except Exception as error:  # noqa: BLE001  # schemes are plugins
+        raise StartError(f"--auth {description.partition(':')[0]}: {error}") from None
+    return checker
 
 
 def main() -> int:
