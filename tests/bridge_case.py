@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, FakeConnect
 from tests.fakes import FakeConnection
+from tests.metrics import read_sample
 from tests.revoking import Revoking
 from towerws.amqp.errors import ConnectFailed, ConnectionLost
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
@@ -87,8 +88,5 @@ class BridgeCase(SynchronousTestCase):
         return connection, in_force
 
     def counted(self, name: str) -> float:
-        """Read a number off the metrics page, by its name with labels."""
-        for line in self.metrics.render().splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.rpartition(" ")[2])
-        return 0
+        """Read a number off the metrics page; see `read_sample`."""
+        return read_sample(self.metrics, name)

@@ -208,9 +208,13 @@ class MistakeTests(SynchronousTestCase):
             ("prefetch", 1),
             ("workers", 1),
             ("max-connections", 0),
+            ("max-connections-per-address", 0),
             ("max-connections-per-user", 0),
+            ("max-handshakes", 0),
+            ("subscribe-timeout", 0),
             ("recheck", 0),
             ("max-groups", 1),
+            ("max-rate", 1),
             ("max-message", 128),
             ("max-outbox", 1),
             ("max-event", 1),
@@ -227,6 +231,9 @@ class MistakeTests(SynchronousTestCase):
             "--origin=awx.example.org",
             "--origin=https://awx.example.org/path",
             "--origin=",
+            "--trusted-proxy=proxy.example.org",
+            "--trusted-proxy=10.0.0.1/8",
+            "--trusted-proxy=",
         ):
             self.assertIn(argument.partition("=")[0], self._mistake(argument))
 

@@ -16,9 +16,9 @@ import towerws
 from tests.operations.case import FakeEmitter
 from towerws.amqp.client import Client
 from towerws.auth.handshake import Handshake
-from towerws.auth.jwt import checker as jwt
+from towerws.auth.jwt import arguments as jwt
 from towerws.auth.portal import PortalAuthenticator
-from towerws.auth.session import checker as session
+from towerws.auth.session import arguments as session
 from towerws.auth.users import User
 from towerws.core import wire
 from towerws.core.broker_url import BrokerURL

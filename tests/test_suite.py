@@ -26,6 +26,9 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LONGEST_FILE = 300
 _LONGEST_FUNCTION = 40
 
+#: Longest test module, which is read a class at a time.
+_LONGEST_TESTS = 330
+
 
 def _sources(*parts: str) -> Iterator[Path]:
     """Find the Python files of parts of the checkout, in order."""
@@ -178,6 +181,14 @@ class TreeTests(SynchronousTestCase):
             and loads_reactor(path.read_text(encoding="utf-8"))
         ]
         self.assertEqual(found, [])
+
+    def test_tests_are_short(self) -> None:
+        """No test module passes 330 lines: what is longer tests two things."""
+        lines = {
+            _name(path): len(path.read_text(encoding="utf-8").splitlines())
+            for path in _sources("tests")
+        }
+        self.assertEqual([name for name, count in lines.items() if count > _LONGEST_TESTS], [])
 
     def test_files_and_functions_are_short(self) -> None:
         """No module of the package passes 300 lines, no function 40."""

@@ -1,51 +1,23 @@
-"""`towerws.tap`: the tree of services, its end, and `twistd` itself where it fails to start."""
+"""`towerws.tap`: the tree of services, and sentences where it cannot be made."""
 
 from typing import Any
 
-from twisted.application.service import IService, IServiceMaker
-from twisted.internet.defer import Deferred
-from twisted.internet.testing import MemoryReactorClock
+from twisted.application.service import IServiceMaker
 from twisted.logger import capturedLogs, formatEvent
 from twisted.plugin import getPlugins
-from twisted.trial.unittest import SynchronousTestCase
-from txaio import tx
 
+from tests.raw_websocket import SUBSCRIBE
+from tests.tap_case import TapCase
 from tests.websocket_pair import MemoryClient
 from towerws.amqp_bridge import AMQPBridge
-from towerws.auth.portal import PortalAuthenticator
 from towerws.broker_emitter import BrokerEmitter
-from towerws.core.metrics import Metrics
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.network.listening import Listener, StartError
 from towerws.operations.site import OperationsSite
 from towerws.reloading import HangupSignal, Reloader
 from towerws.tap import Options, Server, makeService
-from towerws.websocket.protocol import CLOSE_TIMEOUT
 from towerws.workers.supervisor import Supervisor
-
-_SUBSCRIBE = '{"groups": {"jobs": [1]}}'
-
-
-class TapCase(SynchronousTestCase):
-    """A test with a server in memory."""
-
-    def setUp(self) -> None:
-        """Put all clocks into the test's hands."""
-        self.reactor = MemoryReactorClock()
-        self.patch(tx.config, "loop", self.reactor)
-
-    def make_any(self, *arguments: str, **environment: str) -> Server | Supervisor:
-        """Make a service of a command line and an environment."""
-        options = Options(environment)
-        options.parseOptions(list(arguments))
-        return makeService(options, self.reactor)
-
-    def make(self, *arguments: str, **environment: str) -> Server:
-        """Make a server without workers."""
-        server = self.make_any(*arguments, **environment)
-        assert isinstance(server, Server)
-        return server
 
 
 class TreeTests(TapCase):
@@ -132,7 +104,7 @@ class TreeTests(TapCase):
         for choice, calls in (("close", 1), ("keep", 0)):
             server = self.make(f"--on-gap={choice}")
             client = MemoryClient(self.reactor, server.clients).connect()
-            client.send(_SUBSCRIBE)
+            client.send(SUBSCRIBE)
             before = len(self.reactor.getDelayedCalls())
             server.clients.hub.gap()
             self.assertEqual(len(self.reactor.getDelayedCalls()) - before, calls)
@@ -223,132 +195,3 @@ class WorkersTests(TapCase):
         supervisor = self.make_any("--workers=2", "--listen=unix:/nonexistent/x")
         text = str(self.assertRaises(StartError, supervisor.privilegedStartService))
         self.assertIn("cannot listen on unix:/nonexistent/x: ", text)
-
-
-class FakeSource(EmbeddedSource):
-    """An event source whose end the test decides on."""
-
-    def __init__(self, events: list[str]) -> None:
-        """Take note of the end in a list."""
-        self._events = events
-        self.ended: Deferred[None] = Deferred()
-
-    def stopService(self) -> Deferred[None]:
-        """See `Service`."""
-        self._events.append("source")
-        return self.ended
-
-
-class FakeListener(Listener):
-    """A listener whose end the test decides on."""
-
-    def __init__(self, events: list[str]) -> None:
-        """Take note of the end in a list."""
-        self._events = events
-        self.ended: Deferred[None] = Deferred()
-
-    def stopService(self) -> Deferred[None]:
-        """See `Listener`."""
-        self._events.append("listener")
-        return self.ended
-
-
-class StopTests(TapCase):
-    """The end of the server: in order, and bounded."""
-
-    def setUp(self) -> None:
-        """Run a server with clients."""
-        super().setUp()
-        self.clients = self.make().clients
-        self.events: list[str] = []
-        self.source = FakeSource(self.events)
-        self.listeners = [FakeListener(self.events), FakeListener(self.events)]
-        self.server = Server(
-            self.reactor,
-            self.source,
-            self.clients,
-            PortalAuthenticator([]),
-            list(self.listeners),
-            reloader=Reloader(self.reactor, (), Metrics()),
-            metrics=Metrics(),
-        )
-        self.assertTrue(IService.providedBy(self.server))
-
-    def _client(self) -> MemoryClient:
-        client = MemoryClient(self.reactor, self.clients).connect()
-        client.send(_SUBSCRIBE)
-        client.texts()
-        return client
-
-    def test_order(self) -> None:
-        """First the listeners, then the clients, who still hear of it, then the source."""
-        client = self._client()
-        self.server.reloader.startService()
-        done = self.server.stopService()
-        self.assertEqual(self.events, ["listener", "listener"])
-        client.pump()
-        self.assertIsNone(client.close_code)
-        self.listeners[0].ended.callback(None)
-        client.pump()
-        self.assertIsNone(client.close_code)
-        self.listeners[1].ended.callback(None)
-        client.pump()
-        self.assertEqual(client.close_code, 1012)
-        self.reactor.advance(0.02)
-        self.assertEqual(self.events, ["listener", "listener", "source"])
-        self.assertNoResult(done)
-        self.assertTrue(self.server.reloader.running)
-        self.source.ended.callback(None)
-        self.successResultOf(done)
-        self.assertFalse(self.server.reloader.running)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_crowd(self) -> None:
-        """The time that clients get to answer begins when all of them have been told."""
-        self._client()
-        told: Deferred[None] = Deferred()
-        self.patch(self.clients, "close_all", lambda *_: told)
-        done = self.server.stopService()
-        for listener in self.listeners:
-            listener.ended.callback(None)
-        self.source.ended.callback(None)
-        self.reactor.pump([0.1] * 100)
-        told.callback(None)
-        self.reactor.pump([0.1] * 10 * CLOSE_TIMEOUT)
-        self.assertNoResult(done)
-        self.reactor.pump([0.1] * 11)
-        self.successResultOf(done)
-
-    def test_without_clients(self) -> None:
-        """Nobody is waited for if nobody is there."""
-        done = self.server.stopService()
-        for listener in self.listeners:
-            listener.ended.callback(None)
-        self.source.ended.callback(None)
-        self.successResultOf(done)
-        self.assertFalse(self.server.running)
-
-    def test_deaf_client(self) -> None:
-        """A client that does not answer costs some seconds and no more."""
-        client = self._client()
-        client.wire.stalled = True
-        done = self.server.stopService()
-        for listener in self.listeners:
-            listener.ended.callback(None)
-        self.source.ended.callback(None)
-        self.reactor.pump([0.02] * int((CLOSE_TIMEOUT + 1.1) / 0.02))
-        self.successResultOf(done)
-        self.assertEqual(self.events[-1], "source")
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_client_that_cannot_be_dropped(self) -> None:
-        """Not even a transport that never ends holds up the server."""
-        client = self._client()
-        self.patch(client.wire, "abortConnection", lambda: None)
-        client.silent = True
-        done = self.server.stopService()
-        for listener in self.listeners:
-            listener.ended.callback(None)
-        self.source.ended.callback(None)
-        self.reactor.pump([0.02] * int((CLOSE_TIMEOUT + 1.1) / 0.02))
-        self.successResultOf(done)

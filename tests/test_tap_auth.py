@@ -1,55 +1,24 @@
 """`towerws.tap`: who may connect, from the command line to the connection."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from twisted.cred import strcred
-from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from tests.test_tap import TapCase
+from tests.auth.fakes import FakeAttachedChecker
+from tests.tap_case import TapCase
 from tests.websocket_pair import MemoryClient
-from towerws.auth.interfaces import IAttached, IHandshake
+from towerws.auth.handshake import Handshake
+from towerws.auth.interfaces import IHandshake
 from towerws.auth.users import User
 from towerws.core.forwarding import Proxies
 from towerws.core.revocation import Revocation
 from towerws.tap import Server
 
 
-@implementer(ICredentialsChecker, IAttached)
-class _Checker:
-    """Knows whoever sends a name."""
-
-    credentialInterfaces = (IHandshake,)
-    files: Sequence[str] = ()
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-        self.detached: Deferred[None] = Deferred()
-
-    def requestAvatarId(self, handshake: Any) -> Any:
-        """See `ICredentialsChecker`."""
-        if "x-name" not in handshake.headers:
-            raise UnauthorizedLogin
-        return User(handshake.headers["x-name"])
-
-    def attach(self, reactor: object, metrics: object) -> None:
-        """See `IAttached`."""
-        self.calls.append(("attach", reactor))
-
-    def forget(self, user: str) -> None:
-        """See `IAttached`."""
-        self.calls.append(("forget", user))
-
-    def reload(self) -> None:
-        """See `IAttached`."""
-
-    def detach(self) -> Deferred[None]:
-        """See `IAttached`."""
-        self.calls.append("detach")
-        return self.detached
+def _by_name(handshake: Handshake) -> User:
+    if "x-name" not in handshake.headers:
+        raise UnauthorizedLogin
+    return User(handshake.headers["x-name"])
 
 
 @implementer(strcred.ICheckerFactory)
@@ -60,10 +29,10 @@ class _Scheme:
     authHelp = argStringFormat = ""
     credentialInterfaces = (IHandshake,)
 
-    def __init__(self, checker: _Checker) -> None:
+    def __init__(self, checker: FakeAttachedChecker) -> None:
         self._checker = checker
 
-    def generateChecker(self, argstring: str) -> _Checker:
+    def generateChecker(self, argstring: str) -> FakeAttachedChecker:
         """See `ICheckerFactory`."""
         return self._checker
 
@@ -74,7 +43,8 @@ class AuthTests(TapCase):
     def setUp(self) -> None:
         """Add the scheme to the plugins."""
         super().setUp()
-        self.checker = _Checker()
+        self.checker = FakeAttachedChecker(_by_name)
+        self.checker.files = ()
         self.patch(strcred, "findCheckerFactories", lambda: [_Scheme(self.checker)])
 
     def start(self, *arguments: str) -> Server:
@@ -102,7 +72,7 @@ class AuthTests(TapCase):
         server = self.make("--auth=name")
         self.assertEqual(self.checker.calls, [])
         server.startService()
-        self.assertEqual(self.checker.calls, [("attach", self.reactor)])
+        self.assertEqual(self.checker.calls, [("attach", self.reactor, server._metrics)])
         done = server.stopService()
         self.assertEqual(self.checker.calls[1:], ["detach"])
         self.assertNoResult(done)

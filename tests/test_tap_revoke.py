@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.test_tap import TapCase
+from tests.tap_case import TapCase
 from tests.websocket_pair import MemoryClient
 from towerws.core.patterns import Patterns
 from towerws.core.revocation import Revocation

@@ -83,7 +83,9 @@ MAP: Mapping[str, Place] = {
     "towerws.tap": _place(
         f"towerws towerws.core towerws.options towerws.workers {_SHELLS}", "twisted zope"
     ),
-    "towerws.workers.worker": _place("towerws.core towerws.tap towerws.workers", "twisted zope"),
+    "towerws.workers.worker": _place(
+        "towerws.core towerws.network towerws.tap towerws.workers", "twisted zope"
+    ),
     "towerws.cli": _place(
         f"towerws towerws.cli towerws.core {_SHELLS} towerws.tap", "autobahn twisted zope"
     ),

@@ -18,8 +18,8 @@ from twisted.internet.ssl import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import ServerCertificate, make_server_certificate
-from tests.network.tls_pair import TLS_WARNINGS, self_signed, shake_hands
+from tests.certificates import ServerCertificate, make_self_signed, make_server_certificate
+from tests.network.tls_pair import TLS_WARNINGS, shake_hands
 from towerws.amqp.errors import ConnectFailed
 from towerws.amqp.losses import describe_loss
 from towerws.amqp.tls import connection_creator
@@ -134,7 +134,7 @@ class ConnectionCreatorTests(SynchronousTestCase):
 
     def test_weak_certificate(self) -> None:
         """A certificate that OpenSSL refuses to use is an error like the others."""
-        certfile, keyfile = self_signed(self.directory, rsa.generate_private_key(65537, 1024))
+        certfile, keyfile = make_self_signed(self.directory, rsa.generate_private_key(65537, 1024))
         url = self._url(certfile=certfile, keyfile=keyfile)
         with self.assertRaisesRegex(ConnectFailed, "OpenSSL does not take the certfile"):
             connection_creator(url, "localhost")

@@ -71,8 +71,8 @@ class RevokeTests(SynchronousTestCase):
         """What cannot be revoked is told before anything is connected."""
         for argv, sentence in (
             (("--user", ""), "the user's id does not have"),
-            (("--user", "7", "--group", "jobs 1"), "a pattern of groups is no text"),
-            (("--user", "7", "--group", "$revoke"), "a pattern of groups is no text"),
+            (("--user", "7", "--group", "jobs 1"), "a group is neither a name"),
+            (("--user", "7", "--group", "$revoke"), "a group is neither a name"),
         ):
             self.assertEqual(self.revoke(*argv), 1)
             self.assertIn(sentence, self.stderr.getvalue())

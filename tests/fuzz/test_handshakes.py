@@ -11,7 +11,8 @@ from tests.fuzz.mutations import CUTS, cut, mutated
 from tests.fuzz.websocket_case import OutsideCase
 from tests.properties import CONVERSATION
 from tests.raw_websocket import REQUEST, SUBSCRIBE_FRAME
-from towerws.auth.jwt.checker import JWTChecker, make_checker
+from towerws.auth.jwt.arguments import make_checker
+from towerws.auth.jwt.checker import JWTChecker
 from towerws.auth.portal import PortalAuthenticator
 from towerws.core.forwarding import Proxies
 

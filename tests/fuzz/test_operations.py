@@ -9,10 +9,10 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 
+from tests.expressions import logged
 from tests.fuzz.mutations import CUTS, cut, mutated
 from tests.operations.case import SiteCase
 from tests.properties import CONVERSATION
-from tests.raw_websocket import logged
 from towerws.operations.site import IDLE_TIMEOUT
 
 _STATUSES = {200, 202, 400, 403, 404, 405, 413, 415, 421}

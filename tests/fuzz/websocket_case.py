@@ -6,7 +6,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.logger import LogLevel, capturedLogs
 from twisted.python.failure import Failure
 
-from tests.raw_websocket import logged
+from tests.expressions import logged
 from tests.websocket_pair import ListenerCase, MemoryTransport
 
 #: Longer than any timeout of a connection, in seconds.
@@ -47,6 +47,6 @@ class OutsideCase(ListenerCase):
         self.assertEqual(len(self.factory.connections), 0)
         self.assertEqual(vars(self.factory.entrance.roster)["_connections"], {})
         self.assertEqual(self.counted("towerws_groups"), 0)
-        self.assertEqual(self.counted("towerws_subscriptions"), 0)
+        self.assertEqual(self.hub._subscriptions.connections, set())
         self.assertEqual((self.reactor.getReaders(), self.reactor.getWriters()), ([], []))
         self.assertEqual(self.reactor.getDelayedCalls(), [])

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from tests.integration.executables import require_executable
 from tests.integration.guard import Guard
 from tests.integration.loopback import end_group, free_ports, listens, wait_until

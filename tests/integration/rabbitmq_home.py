@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.integration.certificates import ServerCertificate
+from tests.certificates import ServerCertificate
 
 #: One scheduler that never spins and is not pinned to the first core, as all nodes would be.
 _ERL_ARGS = "+S 1:1 +SDio 1 +sbwt none +swt high -kernel inet_dist_use_interface {127,0,0,1}"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
+from tests.certificates import make_server_certificate
 from tests.integration.case import ServerCase
-from tests.integration.certificates import make_server_certificate
 from tests.integration.commands import TOWERWS, Command, run_command
 from tests.integration.loopback import free_ports, listens
 from tests.integration.server import ServerProcess, clean_environment, shared_server

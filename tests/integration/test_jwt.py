@@ -19,14 +19,15 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from tests.auth.jwt import issuer
 from tests.auth.jwt.issuer import jwk, jwk_set, new_key, public_pem
+from tests.certificates import make_server_certificate
 from tests.integration.case import ServerCase
-from tests.integration.certificates import make_server_certificate
 from tests.integration.clients import PATIENCE, Client
 from tests.integration.loopback import wait_until
 from tests.integration.server import ServerProcess
 from towerws.auth.handshake import Handshake
 from towerws.auth.jwt import jwks
-from towerws.auth.jwt.checker import JWTChecker, make_checker
+from towerws.auth.jwt.arguments import make_checker
+from towerws.auth.jwt.checker import JWTChecker
 from towerws.core.metrics import Metrics
 
 

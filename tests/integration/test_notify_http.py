@@ -15,7 +15,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.integration.certificates import make_server_certificate
+from tests.certificates import make_server_certificate
 from towerws.notify import Busy, EmitError, Publisher, Refused, Unreachable
 
 

@@ -8,8 +8,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from tests.certificates import Authority
 from tests.integration.case import ServerCase
-from tests.integration.certificates import Authority
 from tests.integration.clients import PATIENCE, TLS_VERSION, Client
 from tests.integration.loopback import free_ports, wait_until
 from tests.integration.server import ServerProcess

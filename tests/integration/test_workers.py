@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.certificates import make_server_certificate
 from tests.integration.case import ServerCase
-from tests.integration.certificates import make_server_certificate
 from tests.integration.clients import PATIENCE, TLS_VERSION, Client
 from tests.integration.loopback import free_ports, wait_until
 from tests.integration.rabbitmq import shared_node

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.metrics import read_sample
 from towerws.core.metrics import Metrics
 from towerws.core.revocation import Revocation
 from towerws.operations.site import OperationsSite
@@ -135,7 +136,5 @@ class SiteCase(SynchronousTestCase):
         return self.metric(f'towerws_emits_total{{result="{result}"}}')
 
     def metric(self, name: str) -> float:
-        """Read a number off the metrics page, by its name with labels."""
-        lines = self.metrics.render().splitlines()
-        (line,) = (line for line in lines if line.startswith(f"{name} "))
-        return float(line.rpartition(" ")[2])
+        """Read a number off the metrics page; see `read_sample`."""
+        return read_sample(self.metrics, name)

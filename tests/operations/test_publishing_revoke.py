@@ -16,9 +16,7 @@ class RevokeCase(SiteCase):
 
     def requests(self, result: str) -> float:
         """Read the counter of requests with a result."""
-        name = f'towerws_revoke_requests_total{{result="{result}"}}'
-        (line,) = (line for line in self.metrics.render().splitlines() if line.startswith(name))
-        return float(line.rpartition(" ")[2])
+        return self.metric(f'towerws_revoke_requests_total{{result="{result}"}}')
 
 
 class RevokeTests(RevokeCase):
@@ -43,7 +41,7 @@ class RevokeTests(RevokeCase):
             (b'{"user": "7", "group": ["jobs-1"]}', None),
             (
                 b'{"user": "7", "group": "$revoke"}',
-                "A pattern of groups is no text such as jobs-* or job_events-42.",
+                "A group is neither a name such as job_events-42 nor a pattern such as jobs-*.",
             ),
         ):
             response = self.revoke(body)
