@@ -4,7 +4,8 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 #: Users of whom it is remembered that access was revoked. An authentication under way takes a few
-#: seconds at most; this many revocations meanwhile, and it begins anew though it need not.
+#: seconds at most; this many revocations meanwhile, and it begins anew though it need not. Schemes
+#: ask once more about a user who was there before that many.
 MAX_REVOCATIONS = 1000
 
 C = TypeVar("C")

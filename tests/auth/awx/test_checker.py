@@ -19,6 +19,7 @@ from towerws.auth.interfaces import IAttached, IHandshake, IUser
 from towerws.core.groups import expand
 from towerws.core.metrics import Metrics
 from towerws.core.patterns import Patterns
+from towerws.core.roster import MAX_REVOCATIONS
 
 _COOKIES = 'awx_sessionid="aaa";csrftoken=def'
 
@@ -139,6 +140,17 @@ class CheckerTests(AwxCase):
         asked = len(self.stub.asked)
         self.assertEqual(self.denied(ann, {"schedules": ["changed"]}), [])
         self.assertEqual(len(self.stub.asked), asked)
+
+    def test_forget_many_others(self) -> None:
+        """After more than can be remembered, a user is asked for once more, and not each time."""
+        user = self.user()
+        for number in range(MAX_REVOCATIONS + 1):
+            self.checker.forget(f"1000{number}")
+        asked = len(self.stub.asked)
+        for times in (1, 1):
+            self.clock.advance(60)
+            self.assertEqual(self.denied(user, {"schedules": ["changed"]}), [])
+            self.assertEqual(len(self.stub.asked), asked + times)
 
     def test_detach(self) -> None:
         """At the end the backend is closed."""

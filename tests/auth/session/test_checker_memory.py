@@ -7,6 +7,7 @@ from twisted.cred.error import UnauthorizedLogin
 from tests.auth.session.case import ALICE, SessionCase, handshake
 from towerws.auth.errors import Unavailable
 from towerws.core.groups import Group
+from towerws.core.roster import MAX_REVOCATIONS
 
 
 class MemoryTests(SessionCase):
@@ -107,6 +108,18 @@ class MemoryTests(SessionCase):
         asked = user.denied(groups)
         self.answer(b"", 401)
         self.assertEqual(self.successResultOf(asked), groups)
+
+    def test_forget_many_others(self) -> None:
+        """After more than can be remembered, a user is asked for once more, and not each time."""
+        user, groups = self.user(), [Group("jobs", "summary")]
+        for number in range(MAX_REVOCATIONS + 1):
+            self.checker.forget(f"other {number}")
+        self.network.reactor.advance(60)
+        asked = user.denied(groups)
+        self.answer(ALICE)
+        self.assertEqual(self.successResultOf(asked), [])
+        self.network.reactor.advance(60)
+        self.assertEqual(self.successResultOf(user.denied(groups)), [])
 
     def test_no_secrets(self) -> None:
         """Neither what is remembered nor a user shows credentials."""

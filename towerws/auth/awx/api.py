@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -128,23 +128,24 @@ class AwxApi:
             return None
         return Viewer(credentials, account, self._revoked.revocations, next(self._epochs))
 
-    async def account_of(self, viewer: Viewer) -> Account | None:
-        """Tell what is known of somebody, and nothing from before their access was revoked.
+    async def up_to_date(self, viewer: Viewer) -> Viewer | None:
+        """Find out who somebody is, unless that is known from after the last revocation.
 
         Args:
-            viewer: Who.
+            viewer: Who they were.
 
         Returns:
-            The account; None if AWX does not know them any more.
+            Who they are, to be asked about next time; None if AWX does not know them any more.
 
         Raises:
             Unavailable: AWX does not say.
         """
-        account = viewer.account
-        if not self._revoked.is_outdated(str(account.id), viewer.revocations):
-            return account
+        if not self._revoked.is_outdated(str(viewer.account.id), viewer.revocations):
+            return viewer
         found = await self.identify(viewer.credentials)
-        return found.account if found is not None and found.account.id == account.id else None
+        if found is None or found.account.id != viewer.account.id:
+            return None
+        return replace(found, epoch=viewer.epoch)
 
     async def hidden_from(self, viewer: Viewer, paths: Iterable[str]) -> Collection[str]:
         """Find out which objects somebody may not see.

@@ -62,15 +62,17 @@ class AwxUser:
         return Deferred.fromCoroutine(self._renew())
 
     async def _denied(self, groups: Sequence[Group]) -> Collection[Group]:
-        account = await self._api.account_of(self._viewer)
-        if account is None:
+        viewer = await self._api.up_to_date(self._viewer)
+        if viewer is None:
             return groups
+        self._viewer = viewer
         paths = {group: object_path(group.name) for group in groups}
-        hidden = set(await self._api.hidden_from(self._viewer, filter(None, paths.values())))
+        hidden = set(await self._api.hidden_from(viewer, filter(None, paths.values())))
         return [
             group
             for group, path in paths.items()
-            if path in hidden or (path is None and not self._rules.allow(group.name, account))
+            if path in hidden
+            or (path is None and not self._rules.allow(group.name, viewer.account))
         ]
 
     async def _renew(self) -> "AwxUser | None":

@@ -66,7 +66,7 @@ _COMMON = frozenset(
 _OF_JWKS = frozenset({"refresh", "keep", "timeout", "ca"})
 
 #: Smallest and largest seconds of each. More leeway than five minutes keeps tokens alive; a
-#: scheme has 2.5 s for a handshake; a set that is fetched more often than every ten is a load.
+#: scheme has 2.75 s for a handshake; a set that is fetched more often than every ten is a load.
 _LEEWAY = 0.0, 300.0
 _REFRESH = jwks.COOLDOWN, 86400.0
 _KEEP = jwks.COOLDOWN, 604800.0

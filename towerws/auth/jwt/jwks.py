@@ -23,7 +23,7 @@ DEFAULT_REFRESH = 300.0
 #: made tokens that are still valid.
 DEFAULT_KEEP = 3600.0
 
-#: Seconds for a fetch: handshakes, whose schemes have 2.5, wait for it while there are no keys.
+#: Seconds for a fetch: handshakes, whose schemes have 2.75, wait for it while there are no keys.
 DEFAULT_TIMEOUT = 2.0
 
 #: Seconds from one fetch to another that is made before its time: the last one failed, or a token

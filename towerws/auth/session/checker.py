@@ -141,14 +141,14 @@ class SessionUser:
         return Deferred.fromCoroutine(self._find(anew=True))
 
     async def _denied(self, groups: Sequence[Group]) -> Collection[Group]:
-        user: SessionUser | None = self
         if self._source.revoked.is_outdated(str(self.user), self._revocations):
             # A client may ask before it is looked at again, and that may fail.
-            user = await self._find(anew=False)
-        if user is None:
-            return groups
-        allowed = user._answer.groups  # noqa: SLF001  # it is one of us
-        return [group for group in groups if group.name not in allowed]
+            found = await self._find(anew=False)
+            if found is None:
+                return groups
+            # Not to be asked for once more for the same revocation.
+            self._answer, self._revocations = found._answer, found._revocations  # noqa: SLF001  # it is one of us
+        return [group for group in groups if group.name not in self._answer.groups]
 
     async def _find(self, *, anew: bool) -> "SessionUser | None":
         found = await self._source.find(self._credentials, anew=anew)
