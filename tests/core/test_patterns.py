@@ -103,7 +103,7 @@ class PatternTests(SynchronousTestCase):
         self.assertIn("jobs-7", Patterns([*scanned, *(f"{number}-*" for number in range(5000))]))
         error = self.assertRaises(PatternError, Patterns, [*scanned, "a*b*"])
         self.assertEqual(
-            str(error), "more than 100 patterns of groups have something behind a star"
+            str(error), "the patterns of groups have more than 100 pieces behind stars"
         )
 
     @given(st.text(CHARACTERS, max_size=6) | st.text("ab*-?[]", max_size=MAX_NAME_LENGTH + 2))

@@ -11,8 +11,8 @@ _PATTERN = re.compile(rf"[A-Za-z0-9_.*-]{{1,{MAX_NAME_LENGTH}}}")
 #: Patterns of one user. A token that has more does not fit into a handshake either.
 MAX_PATTERNS = 10_000
 
-#: Patterns of one user with something behind a star, which cannot be looked up: a thousand groups
-#: against ten thousand of them would take seconds.
+#: Pieces behind stars in the patterns of one user, which cannot be looked up: a thousand groups
+#: against thousands of them would take seconds.
 MAX_SCANNED = 100
 
 
@@ -51,12 +51,12 @@ class Patterns:
             first, *others = re.sub(r"\*+", "*", pattern).split("*")
             if others:
                 wildcards[first].add(tuple(others))
-                scanned += others != [""]
+                scanned += sum(map(bool, others))
             else:
                 names.add(pattern)
         if scanned > MAX_SCANNED:
             raise PatternError(
-                f"more than {MAX_SCANNED} patterns of groups have something behind a star"
+                f"the patterns of groups have more than {MAX_SCANNED} pieces behind stars"
             )
         self._names = frozenset(names)
         self._wildcards = {first: frozenset(others) for first, others in wildcards.items()}
