@@ -7,10 +7,16 @@ from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.properties import PROPERTY
-from towerws.network.proxy_header import HAProxyWrappingFactory, ProxyHeaderProtocol
+from towerws.network.proxy_header import (
+    HAProxyProtocolWrapper,
+    HAProxyWrappingFactory,
+    ProxyHeaderProtocol,
+    expect_header,
+)
 
 _HEADER = b"PROXY TCP4 203.0.113.9 192.0.2.1 40000 443\r\n"
 
@@ -59,3 +65,29 @@ class ProxyHeaderTests(SynchronousTestCase):
         self.setUp()
         self.protocol.dataReceived(data)
         self.assertEqual(self.behind.data, b"")
+
+
+class ExpectHeaderTests(SynchronousTestCase):
+    """Ports whose connections begin with a header, with TLS behind it or not."""
+
+    def test_port(self) -> None:
+        """Wherever the header comes among what is in front of a protocol."""
+        inner = HAProxyWrappingFactory(Factory.forProtocol(_Behind))
+        for factory in (inner, WrappingFactory(inner)):
+            inner.protocol = HAProxyProtocolWrapper
+            expect_header(_Port(factory))  # type: ignore[arg-type]  # enough of one
+            self.assertIs(inner.protocol, ProxyHeaderProtocol)
+
+    def test_others(self) -> None:
+        """Other ports stay as they are, also those that have no factory."""
+        factory = Factory.forProtocol(_Behind)
+        for port in (_Port(factory), object()):
+            expect_header(port)  # type: ignore[arg-type]  # on purpose
+        self.assertIs(factory.protocol, _Behind)
+
+
+class _Port:
+    """As much of a port as is looked at."""
+
+    def __init__(self, factory: object) -> None:
+        self.factory = factory

@@ -8,6 +8,8 @@ from tests.expressions import logged
 from tests.raw_websocket import REQUEST
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
 from towerws.auth.errors import Unavailable
+from towerws.factory import PING_INTERVAL, PING_TIMEOUT
+from towerws.websocket.handshake import SEND_TIMEOUT
 from towerws.websocket.quiet import QuietLog
 
 
@@ -81,3 +83,23 @@ class RefusalTests(ListenerCase):
         self.assertIn("There is nothing here", logged(logs))
         self.assertEqual(len(logs), 1)
         self.assertEqual(self.counted('towerws_handshakes_refused_total{status="404"}'), 1000)
+
+    def test_handshake_timeout(self) -> None:
+        """What times out has one line, which only Autobahn writes."""
+        self.listener()
+        MemoryTransport(self.reactor, self.factory)
+        with capturedLogs() as logs:
+            self.reactor.pump([1] * (SEND_TIMEOUT + 1))
+        self.assertEqual(len(logs), 1, logged(logs))
+        self.assertIn("opening handshake timeout", logged(logs))
+
+    def test_ping_timeout(self) -> None:
+        """So has a client that does not answer."""
+        self.listener()
+        client = self.client()
+        client.silent = True
+        with capturedLogs() as logs:
+            for _ in range(PING_INTERVAL + PING_TIMEOUT + 1):
+                self.reactor.advance(1)
+        self.assertEqual(len(logs), 1, logged(logs))
+        self.assertIn("ping timeout", logged(logs))

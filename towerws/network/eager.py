@@ -13,8 +13,6 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
-from towerws.network.proxy_header import HAProxyWrappingFactory, ProxyHeaderProtocol
-
 
 class _EagerWrite(tcp.Server):
     """Writes without a detour while nothing is buffered."""
@@ -110,6 +108,4 @@ def write_eagerly(port: IListeningPort) -> None:
         # TLS may be behind a PROXY header.
         if isinstance(factory, TLSMemoryBIOFactory):
             factory.protocol = EagerTLSProtocol
-        elif isinstance(factory, HAProxyWrappingFactory):
-            factory.protocol = ProxyHeaderProtocol  # type: ignore[assignment]  # a class of it
         factory = factory.wrappedFactory

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import (
 from twisted.logger import Logger
 
 from towerws.network.adopting import inherited_address
+from towerws.network.proxy_header import expect_header
 
 #: The colons of an endpoint string that separate, and not those behind a backslash.
 _SEPARATOR = re.compile(r"(?<!\\):")
@@ -182,6 +183,7 @@ class Listener(Service):
 
     def _listening(self, port: IListeningPort) -> None:
         self.port = port
+        expect_header(port)
         if self._prepare is not None:
             self._prepare(port)
         self._log.info("listening on {address}", address=port.getHost())

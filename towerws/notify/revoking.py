@@ -36,7 +36,8 @@ def revoke(
         ``{"connections": 3}`` from a server without one.
 
     Raises:
-        EmitError: It was not sent, or not confirmed in time; tells which.
+        EmitError: It was not sent, not confirmed in time, or no server is connected to the
+            exchange; tells which.
         ValueError: The URL or the token cannot be; the text has no secrets.
         OSError: A certificate cannot be read (`ssl.SSLError`: cannot be used).
     """

@@ -152,6 +152,7 @@ class Entrance:
                 or not self.roster.is_outdated(str(user.user), revocations)
             ):
                 return user
+        self._tell_unavailable("access of the user was revoked again and again")
         raise handshake.denied(
             HTTPStatus.SERVICE_UNAVAILABLE, "Access is being revoked at the moment."
         )
@@ -225,9 +226,12 @@ class Entrance:
         try:
             return await visitor.asked
         except (defer.TimeoutError, CancelledError) as error:
-            if not isinstance(error, CancelledError):
+            # Else the client has left.
+            if visitor.state == visitor.STATE_CONNECTING:
                 self._tell_unavailable(
-                    f"no answer came within {handshake.AUTHENTICATION_TIMEOUT} s"
+                    "the scheme gave up"
+                    if isinstance(error, CancelledError)
+                    else f"no answer came within {handshake.AUTHENTICATION_TIMEOUT} s"
                 )
             raise handshake.denied(
                 HTTPStatus.SERVICE_UNAVAILABLE, "Authentication took too long."

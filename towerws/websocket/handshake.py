@@ -27,8 +27,8 @@ MAX_HEADERS = 200
 #: Seconds for a client to send its handshake after the connection is there.
 SEND_TIMEOUT = 10
 
-#: Seconds for the authenticator. AWX's Angular client gives up after 3; the schemes that ask
-#: somebody wait for 2.5 at most, and then say for whom.
+#: Seconds for the authenticator. AWX's Angular client gives up after 3; the first scheme that asks
+#: somebody waits for 2.5 at most, and then says for whom.
 AUTHENTICATION_TIMEOUT = 2.75
 
 #: Seconds after which those come back that were refused for a limit, or because nobody could be

@@ -1,8 +1,9 @@
 """Autobahn's log lines, of which clients decide how many there are.
 
 Autobahn writes two lines for each handshake that is refused, and two for each connection that is
-failed or dropped, of which the second says nothing more. Whoever opens ten thousand wrong ones must
-not fill the disk, nor keep the server busy with writing. How many there were is in the metrics.
+failed or dropped, of which the second says nothing more, but for timeouts, which have no first.
+Whoever opens ten thousand wrong ones must not fill the disk, nor keep the server busy with writing.
+How many there were is in the metrics.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from twisted.logger import Logger, LogLevel
 
 from towerws.core.throttle import Throttle
 
-#: What is written behind a line that tells why.
-_SAID = "dropping connection to peer"
+#: What is written behind a line that tells why; of a timeout it is the only one.
+_SAID, _TIMEOUT = "dropping connection to peer", " timeout ("
 
 
 class QuietLog:
@@ -49,7 +50,7 @@ class QuietLog:
         self._emit(LogLevel.error, "error", text, fields)
 
     def _emit(self, level: LogLevel, kind: str, text: str, fields: dict[str, object]) -> None:
-        if text.startswith(_SAID):
+        if text.startswith(_SAID) and _TIMEOUT not in str(fields.get("reason")):
             return
         held_back = self._throttle.permit(kind)
         if held_back is None:
