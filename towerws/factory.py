@@ -199,7 +199,7 @@ class ClientFactory(WebSocketServerFactory):
             How many connections lose something.
         """
         # All that come in here are made here.
-        connections = cast("tuple[ClientProtocol, ...]", self.entrance.roster.revoke(user))
+        connections = cast("tuple[ClientProtocol, ...]", self.entrance.revoke(user))
         # Counted first: the later ones may be told in a later turn.
         concerned = sum(groups is None or each.hears(groups) for each in connections)
         self._slices.run(partial(protocol.revoke, groups) for protocol in connections)

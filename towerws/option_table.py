@@ -4,11 +4,16 @@ from typing import Any
 
 from towerws.amqp_bridge import BridgeSettings
 from towerws.factory import Settings
-from towerws.option_values import between, exchange, named, one_of, workers
+from towerws.option_values import MAX_NUMBER, between, exchange, named, one_of, workers
 
 _DEFAULTS = Settings()
 _LIMITS = _DEFAULTS.limits
 _BRIDGE_DEFAULTS = BridgeSettings()
+
+
+def _number(name: str, default: float, text: str, low: int, high: int = MAX_NUMBER) -> list[Any]:
+    return [name, None, default, text, named(name, between(low, high))]
+
 
 #: As `twisted.python.usage.Options.optParameters` wants them.
 PARAMETERS: list[list[Any]] = [
@@ -34,13 +39,13 @@ PARAMETERS: list[list[Any]] = [
         "Topic exchange that backends publish to.",
         named("exchange", exchange),
     ],
-    [
+    _number(
         "prefetch",
-        None,
         _BRIDGE_DEFAULTS.prefetch,
         "Events that the broker may send ahead of their acknowledgement.",
-        named("prefetch", between(1, 65535)),
-    ],
+        1,
+        65535,
+    ),
     [
         "on-gap",
         None,
@@ -61,92 +66,81 @@ PARAMETERS: list[list[Any]] = [
         ),
         named("workers", workers),
     ],
-    [
+    _number(
         "max-connections",
-        None,
         _DEFAULTS.max_connections,
         "Clients of one worker at a time; 0 for no limit.",
-        named("max-connections", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "max-connections-per-address",
-        None,
         _DEFAULTS.max_connections_per_address,
         (
             "Clients of one worker at a time from one address, or from one /64 of IPv6; 0 for no "
             "limit. Loopback addresses have none."
         ),
-        named("max-connections-per-address", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "max-connections-per-user",
-        None,
         _DEFAULTS.max_connections_per_user,
         "Clients of one worker at a time that are the same user; 0 for no limit.",
-        named("max-connections-per-user", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "max-handshakes",
-        None,
         _DEFAULTS.max_handshakes,
         (
             "Handshakes per second from one address, in the long run; 0 for no limit. Loopback "
             "addresses have none."
         ),
-        named("max-handshakes", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "subscribe-timeout",
-        None,
         _LIMITS.subscribe_within,
         "Seconds until a client has to have subscribed; 0 for no limit.",
-        named("subscribe-timeout", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "recheck",
-        None,
         _LIMITS.recheck_every,
         (
             "Seconds after which it is looked at again whether a client may still hear what it "
             "hears; 0 for never."
         ),
-        named("recheck", between(0)),
-    ],
-    [
+        0,
+    ),
+    _number(
         "max-groups",
-        None,
         _LIMITS.groups,
         "Groups of one client.",
-        named("max-groups", between(1)),
-    ],
-    [
+        1,
+    ),
+    _number(
         "max-rate",
-        None,
         _LIMITS.rate,
         "Messages of one client per second, in the long run.",
-        named("max-rate", between(1)),
-    ],
-    [
+        1,
+    ),
+    _number(
         "max-message",
-        None,
         _DEFAULTS.max_message,
         "Bytes of one message of a client.",
-        named("max-message", between(128)),
-    ],
-    [
+        128,
+    ),
+    _number(
         "max-outbox",
-        None,
         _DEFAULTS.max_outbox,
         "Bytes that may wait for one client that reads slowly.",
-        named("max-outbox", between(1)),
-    ],
-    [
+        1,
+    ),
+    _number(
         "max-event",
-        None,
         _BRIDGE_DEFAULTS.max_event,
         "Bytes of one event.",
-        named("max-event", between(1)),
-    ],
+        1,
+    ),
     [
         "token-file",
         None,

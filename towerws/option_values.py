@@ -12,8 +12,11 @@ MAX_WORKERS = 256
 #: What AMQP 0-9-1 gives the name of an exchange (a shortstr), in bytes.
 MAX_EXCHANGE_NAME = 255
 
+#: The largest number that any option takes, where nothing else bounds it.
+MAX_NUMBER = 1 << 31
 
-def between(low: int, high: int = 1 << 31) -> Callable[[str], int]:
+
+def between(low: int, high: int) -> Callable[[str], int]:
     """Accept whole numbers.
 
     Args:

@@ -20,6 +20,7 @@ from towerws.auth.interfaces import IUser
 from towerws.core.forwarding import parse_address
 from towerws.core.limits import Excesses
 from towerws.core.quota import QuotaError, Quotas, is_local
+from towerws.core.revocation_log import RevocationLog
 from towerws.core.roster import Roster
 from towerws.core.throttle import Throttle
 from towerws.network.proxy_header import HAProxyProtocolWrapper
@@ -61,6 +62,7 @@ class Entrance:
             clock: Bounds what is waited for.
         """
         self.roster: Roster[OpeningProtocol] = Roster(settings.max_connections_per_user)
+        self._revoked = RevocationLog()
         self._authenticator = authenticator
         self._settings = settings
         self._excesses = excesses
@@ -142,14 +144,14 @@ class Entrance:
         """
         deadline = self._clock.seconds() + handshake.AUTHENTICATION_TIMEOUT
         for _ in range(ATTEMPTS):
-            revocations = self.roster.revocations
+            revocations = self._revoked.count
             user = await self._ask(visitor, shown, deadline - self._clock.seconds())
             # The answer may be from before a revocation that came meanwhile, and did not find the
             # connection because nobody knew whose it was.
             if (
                 user is None
                 or user.user is None
-                or not self.roster.is_outdated(str(user.user), revocations)
+                or not self._revoked.is_outdated(str(user.user), revocations)
             ):
                 return user
         self._tell_unavailable("access of the user was revoked again and again")
@@ -175,6 +177,18 @@ class Entrance:
                 HTTPStatus.TOO_MANY_REQUESTS, "This user has too many connections."
             )
         visitor.member = str(user)
+
+    def revoke(self, user: str) -> "tuple[OpeningProtocol, ...]":
+        """Take note that a user may hear less, also where it is just being found out who it is.
+
+        Args:
+            user: The user's id as text.
+
+        Returns:
+            The user's connections.
+        """
+        self._revoked.add(user)
+        return self.roster.connections_of(user)
 
     def leave(self, visitor: "OpeningProtocol") -> None:
         """Count a connection no more, and do not look for who it is: it is gone."""

@@ -19,7 +19,7 @@ from towerws.auth.interfaces import IAttached, IHandshake, IUser
 from towerws.core.groups import expand
 from towerws.core.metrics import Metrics
 from towerws.core.patterns import Patterns
-from towerws.core.roster import MAX_REVOCATIONS
+from towerws.core.revocation_log import MAX_REVOCATIONS
 
 _COOKIES = 'awx_sessionid="aaa";csrftoken=def'
 

@@ -7,7 +7,7 @@ from twisted.cred.error import UnauthorizedLogin
 from tests.auth.session.case import ALICE, SessionCase, handshake
 from towerws.auth.errors import Unavailable
 from towerws.core.groups import Group
-from towerws.core.roster import MAX_REVOCATIONS
+from towerws.core.revocation_log import MAX_REVOCATIONS
 
 
 class MemoryTests(SessionCase):

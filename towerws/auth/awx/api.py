@@ -15,7 +15,7 @@ from towerws.auth.backend import Backend
 from towerws.auth.cache import SingleFlight
 from towerws.auth.errors import Unavailable
 from towerws.core.metrics import Counter
-from towerws.core.roster import Roster
+from towerws.core.revocation_log import RevocationLog
 
 #: Sessions whose user is remembered, and objects for all of them. More are asked for anew.
 MAX_ACCOUNTS = 10_000
@@ -88,7 +88,7 @@ class AwxApi:
         self._turns: WeakValueDictionary[int, DeferredSemaphore] = WeakValueDictionary()
         self._epochs = itertools.count(1)
         # Users hold what was said of them, too: this tells of whom that is from before.
-        self._revoked: Roster[Viewer] = Roster(0)
+        self._revoked = RevocationLog()
 
     async def identify(self, credentials: Credentials) -> Viewer | None:
         """Find out who somebody is.
@@ -105,7 +105,7 @@ class AwxApi:
         account = await self._accounts.get(
             credentials.key, lambda: self._ask_account(credentials), self._account_lifetime
         )
-        return None if account is None else Viewer(credentials, account, self._revoked.revocations)
+        return None if account is None else Viewer(credentials, account, self._revoked.count)
 
     async def identify_anew(self, viewer: Viewer) -> Viewer | None:
         """Find out whether somebody still is who they were.
@@ -126,7 +126,7 @@ class AwxApi:
         )
         if account is None or account.id != viewer.account.id:
             return None
-        return Viewer(credentials, account, self._revoked.revocations, next(self._epochs))
+        return Viewer(credentials, account, self._revoked.count, next(self._epochs))
 
     async def up_to_date(self, viewer: Viewer) -> Viewer | None:
         """Find out who somebody is, unless that is known from after the last revocation.
@@ -183,7 +183,7 @@ class AwxApi:
         Args:
             user: The id as text.
         """
-        self._revoked.revoke(user)
+        self._revoked.add(user)
         self._accounts.discard(lambda account: account is not None and str(account.id) == user)
         self._objects.discard(lambda seen: str(seen.user) == user)
 

@@ -23,7 +23,7 @@ from towerws.auth.session.answer import Answer, read_answer
 from towerws.core.groups import Group
 from towerws.core.metrics import Metrics
 from towerws.core.patterns import Patterns
-from towerws.core.roster import Roster
+from towerws.core.revocation_log import RevocationLog
 
 #: Sessions whose answer is remembered. Others are asked for anew.
 MAX_ANSWERS = 10_000
@@ -68,7 +68,7 @@ class _Source:
     ) -> None:
         self.answers = answers
         # Users hold answers, too: this tells whose are from before a revocation.
-        self.revoked: Roster[SessionUser] = Roster(0)
+        self.revoked = RevocationLog()
         self._backend = backend
         self._read = read
         self._lifetime = lifetime
@@ -115,7 +115,7 @@ class SessionUser:
         self._source = source
         self._credentials = credentials
         self._answer = answer
-        self._revocations = source.revoked.revocations
+        self._revocations = source.revoked.count
 
     @property
     def user(self) -> int | str:
@@ -219,7 +219,7 @@ class SessionChecker:
 
     def forget(self, user: str) -> None:
         """Forget what was said of a user; see `towerws.auth.interfaces.IAttached`."""
-        self._source.revoked.revoke(user)
+        self._source.revoked.add(user)
         self._source.answers.discard(lambda said: said is not None and str(said.user) == user)
 
     def reload(self) -> None:
