@@ -4,7 +4,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from txaio import tx
 
-from towerws.tap import Options, Server, makeService
+from towerws.server import Server
+from towerws.tap import Options, makeService
 from towerws.workers.supervisor import Supervisor
 
 

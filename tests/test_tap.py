@@ -16,7 +16,8 @@ from towerws.factory import ClientFactory, Settings
 from towerws.network.listening import Listener, StartError
 from towerws.operations.site import OperationsSite
 from towerws.reloading import HangupSignal, Reloader
-from towerws.tap import Options, Server, makeService
+from towerws.server import Server
+from towerws.tap import Options, makeService
 from towerws.workers.supervisor import Supervisor
 
 

@@ -12,7 +12,7 @@ from towerws.auth.interfaces import IHandshake
 from towerws.auth.users import User
 from towerws.core.forwarding import Proxies
 from towerws.core.revocation import Revocation
-from towerws.tap import Server
+from towerws.server import Server
 
 
 def _by_name(handshake: Handshake) -> User:

@@ -6,7 +6,7 @@ from tests.tap_case import TapCase
 from tests.websocket_pair import MemoryClient
 from towerws.core.patterns import Patterns
 from towerws.core.revocation import Revocation
-from towerws.tap import Server
+from towerws.server import Server
 
 
 class RevokeTests(TapCase):

@@ -80,11 +80,13 @@ MAP: Mapping[str, Place] = {
     "towerws.options": _place(
         f"towerws towerws.core towerws.option_table towerws.option_values {_SHELLS}", "twisted"
     ),
+    "towerws.server": _place(f"towerws.core {_SHELLS}", "twisted"),
     "towerws.tap": _place(
-        f"towerws towerws.core towerws.options towerws.workers {_SHELLS}", "twisted zope"
+        f"towerws towerws.core towerws.options towerws.server towerws.workers {_SHELLS}",
+        "twisted zope",
     ),
     "towerws.workers.worker": _place(
-        "towerws.core towerws.network towerws.tap towerws.workers", "twisted zope"
+        "towerws.core towerws.network towerws.server towerws.tap towerws.workers", "twisted zope"
     ),
     "towerws.cli": _place(
         f"towerws towerws.cli towerws.core {_SHELLS} towerws.tap", "autobahn twisted zope"

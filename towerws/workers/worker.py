@@ -22,7 +22,8 @@ from towerws.core.broker_url import BrokerURL
 from towerws.core.metrics import Metrics
 from towerws.core.revocation import Revocation
 from towerws.network.listening import StartError
-from towerws.tap import Server, make_server
+from towerws.server import Server
+from towerws.tap import make_server
 from towerws.workers.levels import marked_text
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageError, encode
 from towerws.workers.process import FIRST_SOCKET, MESSAGES_IN, MESSAGES_OUT

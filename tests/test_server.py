@@ -1,4 +1,4 @@
-"""`towerws.tap`: the end of the server."""
+"""`towerws.server`."""
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -11,7 +11,7 @@ from towerws.core.metrics import Metrics
 from towerws.embedded import EmbeddedSource
 from towerws.network.listening import Listener
 from towerws.reloading import Reloader
-from towerws.tap import Server
+from towerws.server import Server
 from towerws.websocket.protocol import CLOSE_TIMEOUT
 
 
