@@ -67,7 +67,7 @@ class FakeConnection:
         variant: The form of frame it takes.
         writes: What the hub wrote, each time.
         messages: What the far end has read of that, in order.
-        gaps: How often `gap` was called.
+        gaps: Why, for each call of `gap`.
         on_write: Called at the end of each write, for what may happen there.
         on_gap: The same for gaps.
     """
@@ -76,7 +76,7 @@ class FakeConnection:
         self.variant = variant
         self.writes: list[bytes] = []
         self.messages: list[bytes] = []
-        self.gaps = 0
+        self.gaps: list[str] = []
         self.on_write: Callable[[], None] = _nothing
         self.on_gap: Callable[[], None] = _nothing
 
@@ -88,17 +88,17 @@ class FakeConnection:
     def write(self, frames: bytes) -> None:
         """Let the far end read."""
         self.writes.append(frames)
-        self.messages += read_frames(frames, inflate=self.variant is Variant.DEFLATE)
+        self.messages += read_frames(frames, inflate=self.variant.compresses)
         self.on_write()
 
-    def gap(self) -> None:
-        """Count it."""
-        self.gaps += 1
+    def gap(self, why: str) -> None:
+        """Take note."""
+        self.gaps.append(why)
         self.on_gap()
 
 
 class FakeClient(FakeConnection):
-    """A `towerws.core.session.Client`, which cuts a reader that is too slow as the real one does.
+    """A `towerws.core.resuming.ReplayingClient`, which cuts a reader that is too slow.
 
     Attributes:
         session: The session to be told of gaps and of the cut.
@@ -106,6 +106,9 @@ class FakeClient(FakeConnection):
         closes_soon: The same for those that are to come within some seconds.
         read_at_close: How many messages had been sent at the first close.
         stalled: Whether the far end reads nothing, so that the next frame is one too many.
+        is_held: Whether what the hub gives is dropped.
+        has_room: Whether all that was sent has left.
+        later: What is to be called in the next turn.
     """
 
     def __init__(self, variant: Variant = Variant.PLAIN) -> None:
@@ -115,6 +118,14 @@ class FakeClient(FakeConnection):
         self.closes_soon: list[tuple[CloseCode, str]] = []
         self.read_at_close: int | None = None
         self.stalled = False
+        self.is_held = False
+        self.has_room = True
+        self.later: list[Callable[[], None]] = []
+
+    @property
+    def sink(self) -> Sink:
+        """Nowhere, or this one."""
+        return _Nowhere() if self.is_held else self
 
     @property
     def frames(self) -> list[object]:
@@ -140,11 +151,33 @@ class FakeClient(FakeConnection):
             self.session.end()
             self.close(CloseCode.TRY_AGAIN_LATER, "reading too slowly")
 
-    def gap(self) -> None:
+    def gap(self, why: str) -> None:
         """Tell the session."""
-        super().gap()
+        super().gap(why)
         if self.session is not None:
-            self.session.gap()
+            self.session.gap(why)
+
+    def hold(self) -> None:
+        """Drop what the hub gives."""
+        self.is_held = True
+
+    def release(self) -> None:
+        """Take it again."""
+        self.is_held = False
+
+    def send_frames(self, frames: bytes) -> None:
+        """Write frames."""
+        self.write(frames)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Keep the call for `turn`."""
+        self.later.append(call)
+
+    def turn(self) -> None:
+        """Let the reactor turn."""
+        later, self.later = self.later, []
+        for call in later:
+            call()
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Take note."""
@@ -155,6 +188,13 @@ class FakeClient(FakeConnection):
     def close_soon(self, code: CloseCode, reason: str) -> None:
         """Take note."""
         self.closes_soon.append((code, reason))
+
+
+class _Nowhere:
+    """Where nothing arrives."""
+
+    def write(self, frames: bytes) -> None:
+        """Drop it."""
 
 
 class FakeSource:

@@ -3,9 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fakes import FakeConnection
+from tests.hubs import PROCESS, make_hub
 from tests.revoking import Revoking
-from towerws.core.hub import Hub
-from towerws.core.metrics import Metrics
+from towerws.core.positions import LocalPositions
 from towerws.core.revocation import Revocation
 from towerws.core.subscriptions import Change
 from towerws.embedded import EmbeddedSource
@@ -16,9 +16,10 @@ class EmbeddedSourceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Put both together."""
-        self.hub = Hub(Metrics())
+        positions = LocalPositions(PROCESS)
+        self.hub = make_hub(positions=positions)
         self.revoking = Revoking()
-        self.source = EmbeddedSource(self.hub, self.revoking.revocations)
+        self.source = EmbeddedSource(self.hub, self.revoking.revocations, positions.next)
         self.hub.attach(self.source)
 
     def test_in_force_at_once(self) -> None:

@@ -16,12 +16,12 @@ class IntakeTests(SynchronousTestCase):
     """What passes, and what becomes of the rest."""
 
     def setUp(self) -> None:
-        """Listen to jobs-1."""
+        """Number events as the broker does."""
         self.clock = Clock()
         self.metrics = Metrics()
         self.revoking = Revoking(self.metrics, self.clock)
         self.intake = Intake(
-            {"jobs-1"},
+            lambda each: each.delivery_tag,
             self.revoking.revocations,
             self.metrics,
             Throttle(self.clock.seconds),
@@ -81,10 +81,16 @@ class IntakeTests(SynchronousTestCase):
         self.assertNotIn("held back", lines[0] + lines[1])
         self.assertTrue(lines[2].endswith(" (99 such lines held back)"), lines[2])
 
-    def test_unheard_are_not_checked(self) -> None:
-        """What nobody hears costs no parsing; the hub counts it, good or bad."""
-        (event,) = self.intake.events([delivery(1, "jobs-2", b"x")])
-        self.assertEqual((event.group, event.payload), ("jobs-2", b"x"))
+    def test_names(self) -> None:
+        """What no client can subscribe to is dropped: it would only take a place in the history."""
+        for key in ("$mark", "", "a b", "é", "x" * 101):
+            self.assertEqual(self.intake.events([delivery(1, key, b"{}")]), [])
+        self.assertIn('towerws_events_dropped_total{reason="name"} 5\n', self.metrics.render())
+
+    def test_offsets(self) -> None:
+        """Each event has its place in the log; what is dropped may leave a hole."""
+        events = self.intake.events([delivery(3), delivery(4, body=b"x"), delivery(5)])
+        self.assertEqual([event.offset for event in events], [3, 5])
 
     def test_revocations(self) -> None:
         """They are carried out in their order and are no events, good or bad."""

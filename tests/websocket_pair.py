@@ -23,15 +23,17 @@ from websockets.extensions import ClientExtensionFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
+from tests.hubs import PROCESS, make_hub
 from tests.metrics import read_sample
 from tests.revoking import Revoking
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
 from towerws.auth.portal import NOBODY
-from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
+from towerws.core.positions import LocalPositions
 from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.websocket.handshake import Authenticator
@@ -143,11 +145,15 @@ class MemoryClient:
         headers: Sequence[tuple[str, str]] = (),
         extensions: Sequence[ClientExtensionFactory] | None = None,
         peer: IAddress = _PEER,
+        subprotocols: Sequence[str] = (),
     ) -> None:
         """Prepare a client and connect the transport; `connect` begins to speak."""
         self.wire = MemoryTransport(reactor, factory, peer)
         self.protocol = ClientProtocol(
-            parse_uri(f"ws://127.0.0.1:8051{path}"), extensions=extensions, max_size=None
+            parse_uri(f"ws://127.0.0.1:8051{path}"),
+            extensions=extensions,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            max_size=None,
         )
         self.frames: list[Frame] = []
         self.pings: list[bytes] = []
@@ -248,8 +254,9 @@ class ListenerCase(SynchronousTestCase):
         # Autobahn's timers are not the factory's: txaio would take the global reactor.
         self.patch(tx.config, "loop", self.reactor)
         self.metrics = Metrics()
-        self.hub = Hub(self.metrics)
-        self.hub.attach(EmbeddedSource(self.hub, Revoking().revocations))
+        self.offsets = LocalPositions(PROCESS)
+        self.hub = make_hub(self.metrics, positions=self.offsets)
+        self.hub.attach(EmbeddedSource(self.hub, Revoking().revocations, self.offsets.next))
 
     def listener(
         self, authenticator: Authenticator | None = None, **settings: Any

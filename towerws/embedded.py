@@ -20,14 +20,16 @@ class EmbeddedSource(Service):
 
     name = "embedded source"
 
-    def __init__(self, hub: Hub, revocations: Revocations) -> None:
+    def __init__(self, hub: Hub, revocations: Revocations, next_offset: Callable[[], int]) -> None:
         """Prepare the source.
 
         Args:
             hub: Takes the events.
+            next_offset: Numbers them; see `towerws.core.positions.LocalPositions.next`.
             revocations: Takes those.
         """
         self._hub = hub
+        self._next_offset = next_offset
         self._revocations = revocations
 
     def stopService(self) -> Deferred[None]:
@@ -37,6 +39,14 @@ class EmbeddedSource(Service):
             Fires at once, as that of every source fires some time.
         """
         super().stopService()
+        return succeed(None)
+
+    def drain(self) -> Deferred[None]:
+        """Hand on what has come; nothing waits here.
+
+        Returns:
+            Fires at once, as that of every source fires some time.
+        """
         return succeed(None)
 
     def interest(self, started: Collection[str], ended: Collection[str]) -> None:
@@ -61,7 +71,8 @@ class EmbeddedSource(Service):
         Returns:
             Fires at once with ``{"connections": <how many it reached>}``.
         """
-        return succeed({"connections": self._hub.publish([Event(group, payload)])})
+        event = Event(group, payload, self._next_offset())
+        return succeed({"connections": self._hub.publish([event])})
 
     def revoke(self, revocation: Revocation) -> Deferred[dict[str, object]]:
         """Take access away; see `towerws.operations.publishing.Emitter`.

@@ -4,17 +4,21 @@ Anybody may publish anything. What no client could take is counted and logged, w
 without its content, and harms nothing else. Revocations come the same way, and end here.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from twisted.logger import Logger
 
 from towerws.amqp.deliveries import Delivery
 from towerws.core import payload
 from towerws.core.event import Event
+from towerws.core.groups import is_group_name
 from towerws.core.metrics import Metrics
 from towerws.core.revocation import ROUTING_KEY
 from towerws.core.throttle import Throttle
 from towerws.revocations import Revocations
+
+_is_group_name = lru_cache(maxsize=4096)(is_group_name)
 
 
 class Intake:
@@ -24,7 +28,7 @@ class Intake:
 
     def __init__(
         self,
-        heard: Container[str],
+        offset_of: Callable[[Delivery], int],
         revocations: Revocations,
         metrics: Metrics,
         throttle: Throttle,
@@ -32,12 +36,12 @@ class Intake:
         """Begin with nothing dropped.
 
         Args:
-            heard: The groups that somebody listens to; consulted for each delivery.
+            offset_of: Gives the place in the log of an event; called for each, in order.
             revocations: Takes those.
             metrics: Where the dropped ones are counted.
             throttle: Limits how often that is logged.
         """
-        self._heard = heard
+        self._offset_of = offset_of
         self._revocations = revocations
         self._throttle = throttle
         self._dropped = {
@@ -46,7 +50,7 @@ class Intake:
                 "Events from the broker that no client could take, by reason.",
                 reason=reason,
             )
-            for reason in ("invalid", "too_large")
+            for reason in ("invalid", "too_large", "name")
         }
 
     def events(self, deliveries: Iterable[Delivery]) -> list[Event]:
@@ -67,12 +71,15 @@ class Intake:
                 self._revocations.receive(body)
             elif body is None:
                 self._drop("too_large", delivery, f"it has {delivery.size} bytes")
-            # What nobody gets need not be checked; the hub counts it.
-            elif key not in self._heard or self._is_valid(delivery, body):
-                events.append(Event(key, body))
+            elif self._is_valid(delivery, body):
+                events.append(Event(key, body, self._offset_of(delivery)))
         return events
 
     def _is_valid(self, delivery: Delivery, body: bytes) -> bool:
+        # Names repeat, and WholeDeliveries gives the same objects for them.
+        if not _is_group_name(delivery.routing_key):
+            self._drop("name", delivery, "no client can subscribe to that")
+            return False
         try:
             payload.check(body)
         except payload.PayloadError as error:

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fakes import FakeClient, FakeClock, FakeIdentity, FakeSource
-from towerws.core.event import Event
-from towerws.core.hub import Hub
+from tests.hubs import make_hub, publish
+from towerws.core.event import Variant
 from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
+from towerws.core.resuming import ReplayCounters
 from towerws.core.session import Session
+from towerws.websocket.profiles import Profiles
 
 DENIED = {"error": "access denied to channel"}
 NOT_JSON = {"error": "the frame is not JSON"}
@@ -34,7 +37,7 @@ class SessionTestCase(SynchronousTestCase):
         """Nobody is connected."""
         self.metrics = Metrics()
         self.source = FakeSource(is_prompt=True)
-        self.hub = Hub(self.metrics)
+        self.hub = make_hub(self.metrics)
         self.hub.attach(self.source)
         self.clock = FakeClock()
         self.reports: list[tuple[str, str, int]] = []
@@ -42,24 +45,42 @@ class SessionTestCase(SynchronousTestCase):
             self.metrics, self.clock.seconds, lambda *report: self.reports.append(report)
         )
         self.counters = SessionCounters(self.metrics, excesses)
+        self.replays = ReplayCounters(self.metrics)
+        self.closes_on_gap = True
 
     def connect(
         self,
         identity: FakeIdentity | None,
         *,
         limits: Limits | None = None,
+        variant: Variant = Variant.PLAIN,
     ) -> FakeClient:
         """Connect a client and take its greeting away."""
-        client = FakeClient()
+        client = FakeClient(variant)
         # No timers where a test is not about them.
         limits = limits or Limits(subscribe_within=0)
-        client.session = Session(
-            client, identity, self.hub, limits, self.counters, clock=self.clock
-        )
+        client.session = self.session(client, identity, limits)
         client.session.start()
         if identity is not None:
-            self.assertEqual(client.take_frames(), [{"accept": True, "user": identity.user}])
+            (greeting,) = client.take_frames()
+            assert isinstance(greeting, dict)
+            self.assertEqual((greeting["accept"], greeting["user"]), (True, identity.user))
         return client
+
+    def session(self, client: FakeClient, identity: FakeIdentity | None, limits: Limits) -> Session:
+        """Make a session, which is not started."""
+        profiles = Profiles(
+            self.hub, self.replays, limits.heartbeat, self.closes_on_gap, self.clock
+        )
+        return Session(
+            client,
+            identity,
+            self.hub,
+            limits,
+            self.counters,
+            speak=partial(profiles.speak, client),
+            clock=self.clock,
+        )
 
     def receive(self, client: FakeClient, payload: bytes, *, is_binary: bool = False) -> None:
         """Let a client's message come in."""
@@ -78,4 +99,4 @@ class SessionTestCase(SynchronousTestCase):
 
     def publish(self, group: str, payload: bytes) -> int:
         """Publish an event."""
-        return self.hub.publish([Event(group, payload)])
+        return publish(self.hub, (group, payload))

@@ -8,7 +8,6 @@ from tests.fakes import FakeClient, FakeIdentity
 from tests.properties import PROPERTY
 from towerws.core import wire
 from towerws.core.limits import Limits
-from towerws.core.session import Session
 
 
 class StartTests(SessionTestCase):
@@ -18,9 +17,7 @@ class StartTests(SessionTestCase):
         """protocol.md, profile awx, row "server, first frame": the user's id, whatever it is."""
         for user in (7, "alice", None):
             client = FakeClient()
-            session = Session(
-                client, FakeIdentity(user), self.hub, Limits(), self.counters, clock=self.clock
-            )
+            session = self.session(client, FakeIdentity(user), Limits())
             self.assertEqual(client.frames, [])
             session.start()
             self.assertEqual(client.frames, [{"accept": True, "user": user}])
@@ -40,7 +37,7 @@ class StartTests(SessionTestCase):
         self.ask(client, {"jobs": ["summary"]})
         self.receive(client, b"?")
         self.assertEqual(client.frames, [])
-        self.assertNotIn("jobs-summary", self.hub.heard)
+        self.assertNotIn("jobs-summary", self.source.interests.wanted)
 
 
 class RequestTests(SessionTestCase):

@@ -132,4 +132,4 @@ class AccessTests(SessionTestCase):
         client.stalled = True
         self.ask(client, {"a": [1, 2, 3]})
         self.assertEqual(client.closes, [(wire.CloseCode.TRY_AGAIN_LATER, "reading too slowly")])
-        self.assertNotIn("a-3", self.hub.heard)
+        self.assertNotIn("a-3", self.source.interests.wanted)

@@ -3,7 +3,6 @@
 from tests.core.session_case import NOT_JSON, SessionTestCase, result
 from tests.fakes import FakeClient, FakeIdentity
 from towerws.core import wire
-from towerws.core.hub import Hub
 
 
 class EndTests(SessionTestCase):
@@ -86,7 +85,7 @@ class GapTests(SessionTestCase):
         client = self.connect(FakeIdentity())
         self.ask(client, {"a": [1]})
         client.take_frames()
-        self.hub.gap()
+        self.hub.gap("why")
         self.assert_closed_soon(client)
         self.publish("a-1", b"{}")
         self.ask(client, {})
@@ -98,11 +97,11 @@ class GapTests(SessionTestCase):
         client = self.connect(FakeIdentity())
         self.ask(client, {"a": [1]})
         self.source.lose()
-        self.hub.gap()
+        self.hub.gap("why")
         self.assert_closed_soon(client, times=0)
         self.source.confirm()
         self.assertEqual(len(client.frames), 1)
-        self.hub.gap()
+        self.hub.gap("why")
         self.assert_closed_soon(client)
 
     def test_promised_before(self) -> None:
@@ -111,7 +110,7 @@ class GapTests(SessionTestCase):
         self.ask(client, {"a": [1]})
         self.source.is_prompt = False
         self.ask(client, {"a": [2]})
-        self.hub.gap()
+        self.hub.gap("why")
         self.assert_closed_soon(client)
 
     def test_no_groups(self) -> None:
@@ -121,10 +120,10 @@ class GapTests(SessionTestCase):
         self.ask(client, {"a": [1]})
         self.ask(client, {})
         assert client.session is not None
-        client.session.gap()
+        client.session.gap("why")
         identity.is_prompt = False
         self.ask(client, {"a": [1]})
-        client.session.gap()
+        client.session.gap("why")
         self.assert_closed_soon(client, times=0)
 
     def test_gone(self) -> None:
@@ -133,14 +132,13 @@ class GapTests(SessionTestCase):
         self.ask(client, {"a": [1]})
         self.end(client)
         assert client.session is not None
-        client.session.gap()
+        client.session.gap("why")
         self.assert_closed_soon(client, times=0)
 
     def test_kept(self) -> None:
         """protocol.md, profile awx: ``--on-gap keep`` leaves the connections open."""
-        self.hub = Hub(self.metrics, tell_gaps=False)
-        self.hub.attach(self.source)
+        self.closes_on_gap = False
         client = self.connect(FakeIdentity())
         self.ask(client, {"a": [1]})
-        self.hub.gap()
+        self.hub.gap("why")
         self.assert_closed_soon(client, times=0)

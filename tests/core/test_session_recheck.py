@@ -3,7 +3,6 @@
 from tests.core.session_case import SessionTestCase, result
 from tests.fakes import FakeClient, FakeIdentity
 from towerws.core.limits import Limits
-from towerws.core.session import Session
 from towerws.core.wire import CloseCode
 
 _EXPIRED = [(CloseCode.EXPIRED, "the credentials are no longer valid")]
@@ -278,9 +277,7 @@ class SubscribeTimeoutTests(SessionTestCase):
         """Who takes not even that is waited for no more."""
         client = FakeClient()
         client.stalled = True
-        client.session = Session(
-            client, FakeIdentity(), self.hub, Limits(), self.counters, clock=self.clock
-        )
+        client.session = self.session(client, FakeIdentity(), Limits())
         client.session.start()
         self.assertEqual(client.closes[0][0], CloseCode.TRY_AGAIN_LATER)
         self.assertEqual(self.clock.timers, [])

@@ -77,7 +77,7 @@ class ParseTests(SynchronousTestCase):
     def test_other_keys(self) -> None:
         """What a later version might send beside is passed over."""
         payload = b'{"since": "p", "groups": {"jobs": [1]}, "x": {"groups": 1}}'
-        self.assertEqual(parse(payload, is_binary=False), Request((Group("jobs", "1"),), None))
+        self.assertEqual(parse(payload, is_binary=False), Request((Group("jobs", "1"),), None, "p"))
 
     def test_doubled_keys(self) -> None:
         """Of doubled keys the last one counts, as in every common JSON reader."""

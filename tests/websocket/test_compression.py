@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.protocol import State
 
+from tests.hubs import publish
 from tests.websocket_pair import ListenerCase, MemoryClient
-from towerws.core.event import COMPRESS_FROM, WINDOW_BITS, Event
+from towerws.core.event import COMPRESS_FROM, WINDOW_BITS
 from towerws.websocket.compression import accept_compression
 
 #: What goes into Sec-WebSocket-Extensions of a handshake, by who sends it.
@@ -140,7 +141,7 @@ class TransferTests(ListenerCase):
         small = b'{"small": 1}'
         events = [small, self.large, small, self.large + b" ", small]
         for payload in events:
-            self.hub.publish([Event("jobs-1", payload)])
+            publish(self.hub, ("jobs-1", payload))
         wire = self.deflating[0].wire
         wire.drain()
         self.assertLess(len(wire.taken), len(self.large))
@@ -156,7 +157,7 @@ class TransferTests(ListenerCase):
                 "write",
                 lambda data, client=client: written.append((client, data)),
             )
-        self.hub.publish([Event("jobs-1", self.large)])
+        publish(self.hub, ("jobs-1", self.large))
         frames = dict(written)
         self.assertEqual(len(written), 3)
         first, second = (frames[client] for client in self.deflating)
@@ -167,7 +168,7 @@ class TransferTests(ListenerCase):
         """Compression begins where it saves packets."""
         for size, compressed in ((COMPRESS_FROM - 1, False), (COMPRESS_FROM, True)):
             payload = b'{"x": "%s"}' % (b"x" * (size - 9))
-            self.hub.publish([Event("jobs-1", payload)])
+            publish(self.hub, ("jobs-1", payload))
             wire = self.deflating[0].wire
             wire.drain()
             self.assertEqual(bool(wire.taken[0] & 0x40), compressed)

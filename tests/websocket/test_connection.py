@@ -1,16 +1,17 @@
-"""`towerws.websocket.connection`: readers that are slow, and everybody else."""
+"""`towerws.websocket.connection`: what is written when; test_connection_slow.py has the whole."""
+
+from collections.abc import Callable
+from typing import cast
 
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
-from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.websocket_pair import ListenerCase, MemoryClient
-from towerws.core.event import Event, Variant, encode
-from towerws.core.limits import Limits
+from towerws.core.event import Variant, encode
 from towerws.core.metrics import Counter
 from towerws.core.outbox import Outbox
+from towerws.core.session import Session
 from towerws.core.wire import CloseCode
 from towerws.websocket.connection import ClientConnection
 
@@ -36,6 +37,30 @@ class FakeWebsocket:
     def send_close_soon(self, code: int, reason: str) -> None:
         """See `towerws.websocket.connection.Websocket`."""
         self.orders.append(("close soon", code, reason))
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """See `towerws.websocket.connection.Websocket`; it is soon at once."""
+        call()
+
+
+class FakeSession:
+    """What a connection tells its session.
+
+    Attributes:
+        told: That, in order.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        self.told: list[str] = []
+
+    def drained(self) -> None:
+        """See `Session`."""
+        self.told.append("drained")
+
+    def end(self) -> None:
+        """See `Session`."""
+        self.told.append("end")
 
 
 class ConnectionTests(SynchronousTestCase):
@@ -148,12 +173,78 @@ class ConnectionTests(SynchronousTestCase):
 
     def test_slow_reader_without_session(self) -> None:
         """A connection can be cut, and hear of a gap, before it has a session."""
-        self.connection.gap()
+        self.connection.gap("why")
         self.connection.pauseProducing()
         for _ in range(3):
             self.connection.send(b"x" * 80)
         self.assertEqual(self.websocket.orders, [("close", 1013, "reading too slowly")])
         self.assertEqual(self.slow_readers.value, 1)
+
+    def test_held(self) -> None:
+        """While it is held what the hub gives is dropped, paused or not; all else is sent."""
+        self.connection.hold()
+        self.connection.sink.write(b"live")
+        self.connection.send(b"1")
+        self.connection.pauseProducing()
+        self.connection.sink.write(b"live")
+        self.connection.send_frames(b"frames")
+        self.assertFalse(self.connection.has_room)
+        self.connection.release()
+        self.connection.sink.write(b"again")
+        self.connection.resumeProducing()
+        self.connection.sink.write(b"live")
+        self.assertTrue(self.connection.has_room)
+        self.assertEqual(self.transport.value(), b"\x81\x011framesagainlive")
+
+    def test_held_and_closed(self) -> None:
+        """To let go of a connection that is closed does not open it again."""
+        self.connection.hold()
+        self.connection.close(CloseCode.NORMAL, "bye")
+        self.connection.release()
+        self.connection.sink.write(b"late")
+        self.connection.send_frames(b"late")
+        self.assertEqual(self.transport.value(), b"")
+
+    def test_drained(self) -> None:
+        """The session hears that there is room once everything has left, not before."""
+        session = FakeSession()
+        self.connection.session = cast(Session, session)
+        self.connection.pauseProducing()
+        self.connection.send(b"1")
+        self.patch(self.transport, "write", lambda _: self.connection.pauseProducing())
+        self.connection.resumeProducing()
+        self.assertEqual(session.told, [])
+        self.connection.resumeProducing()
+        self.assertEqual(session.told, ["drained"])
+
+    def test_finish(self) -> None:
+        """The Close comes behind what waits; what comes meanwhile would be one event too many."""
+        session = FakeSession()
+        self.connection.session = cast(Session, session)
+        self.connection.pauseProducing()
+        self.connection.send(b"1")
+        self.connection.finish(CloseCode.SERVICE_RESTART, "bye")
+        self.connection.sink.write(b"late")
+        self.connection.hold()
+        self.connection.release()
+        self.connection.sink.write(b"late")
+        self.assertEqual((self.websocket.orders, session.told), ([], ["end"]))
+        self.connection.resumeProducing()
+        self.assertEqual(self.transport.value(), b"\x81\x011")
+        self.assertEqual(self.websocket.orders, [("close", 1012, "bye")])
+
+    def test_finish_at_once(self) -> None:
+        """Nothing waits: it is closed."""
+        self.connection.finish(CloseCode.SERVICE_RESTART, "bye")
+        self.assertEqual(self.websocket.orders, [("close", 1012, "bye")])
+
+    def test_finish_before_a_session(self) -> None:
+        """One that has no session yet can go as well."""
+        self.connection.pauseProducing()
+        self.connection.send(b"1")
+        self.connection.finish(CloseCode.SERVICE_RESTART, "bye")
+        self.connection.resumeProducing()
+        self.assertEqual(self.websocket.orders, [("close", 1012, "bye")])
 
     def test_close_soon(self) -> None:
         """Passed on with code and reason."""
@@ -161,118 +252,3 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(
             self.websocket.orders, [("close soon", 1012, "events may have been missed")]
         )
-
-
-class SlowReaderTests(ListenerCase):
-    """Clients that do not read, over a transport that buffers as TCP does."""
-
-    _BUDGET = 200_000
-
-    def setUp(self) -> None:
-        """Connect one client that reads and one that does not."""
-        super().setUp()
-        self.listener(max_outbox=self._BUDGET, limits=Limits(rate=1_000_000, burst=1_000_000))
-        self.reader = self.subscriber("jobs-1")
-        self.sluggard = self.subscriber("jobs-1", "jobs-2")
-        self.sluggard.wire.stalled = True
-
-    def _publish(self, size: int) -> bytes:
-        payload = b'{"x": "%s"}' % (b"x" * (size - 9))
-        self.hub.publish([Event("jobs-1", payload)])
-        return payload
-
-    def _waiting(self, client: MemoryClient) -> int:
-        """How many bytes the server holds for a client."""
-        protocol = client.wire.protocol
-        connection = protocol._connection  # type: ignore[attr-defined]
-        return client.wire.buffered + (0 if connection is None else connection.waiting)
-
-    def test_catches_up(self) -> None:
-        """Who reads late gets everything, in order, events and replies."""
-        sent = [self._publish(30_000) for _ in range(6)]
-        self.assertGreater(self._waiting(self.sluggard), 6 * 30_000)
-        self.sluggard.wire.deliver(b"\x81\x82\x00\x00\x00\x00[]")
-        self.sluggard.wire.deliver(b"\x89\x81\x00\x00\x00\x00!")
-        sent.append(b'{"error": "the frame is not a JSON object"}')
-        sent.append(self._publish(10))
-        self.sluggard.wire.stalled = False
-        self.assertEqual(self.sluggard.texts(), sent)
-        self.assertEqual(self._waiting(self.sluggard), 0)
-        self.assertEqual(self.counted("towerws_slow_readers_total"), 0)
-
-    def test_catches_up_again_and_again(self) -> None:
-        """What was read makes room in the budget."""
-        for _ in range(20):
-            sent = [self._publish(30_000) for _ in range(6)]
-            self.sluggard.wire.stalled = False
-            self.assertEqual(self.sluggard.texts(), sent)
-            self.sluggard.wire.stalled = True
-        self.assertIsNone(self.sluggard.wire.closed)
-
-    def test_is_cut(self) -> None:
-        """Over the budget it is closed with 1013, counted, and holds no memory; others go on."""
-        for _ in range(100):
-            payload = self._publish(30_000)
-            self.assertEqual(self.reader.texts(), [payload])
-            self.assertLess(self._waiting(self.sluggard), self._BUDGET + 2 * 65536)
-        self.assertEqual(self.counted("towerws_slow_readers_total"), 1)
-        # Its groups are left at once, not when TCP gives up.
-        self.assertEqual(self.counted("towerws_groups"), 1)
-        self.assertLess(self._waiting(self.sluggard), 2 * 65536)
-        self.sluggard.wire.stalled = False
-        self.sluggard.pump()
-        self.assertEqual(self.sluggard.close_code, 1013)
-        self.assertEqual(self.counted("towerws_connections"), 1)
-
-    def test_is_cut_and_still_does_not_read(self) -> None:
-        """It is dropped then, with what is buffered."""
-        with capturedLogs() as logs:
-            for _ in range(20):
-                self._publish(30_000)
-                self.reader.pump()
-        lines = [formatEvent(event) for event in logs]
-        self.assertEqual(lines.count("closing a connection that reads too slowly"), 1)
-        self.reactor.advance(2)
-        self.reactor.advance(0)
-        self.assertIsNotNone(self.sluggard.wire.closed)
-        self.assertEqual(self.counted("towerws_connections"), 1)
-
-    def test_floods_with_messages(self) -> None:
-        """A client that asks for answers and reads none is cut by the same budget."""
-        for _ in range(20):
-            self.sluggard.wire.deliver(b"\x81\x82\x00\x00\x00\x00[]" * 1000)
-            self.assertLess(self._waiting(self.sluggard), self._BUDGET + 2 * 65536)
-        self.assertEqual(self.counted("towerws_slow_readers_total"), 1)
-
-    def test_floods_with_pings(self) -> None:
-        """The same for Pongs, which Autobahn by itself would write without end."""
-        ping = b"\x89\xfd\x00\x00\x00\x00" + b"x" * 125
-        for _ in range(20):
-            self.sluggard.wire.deliver(ping * 400)
-            self.assertLess(self._waiting(self.sluggard), self._BUDGET + 2 * 65536)
-        self.assertEqual(self.counted("towerws_slow_readers_total"), 1)
-
-    def test_large_event(self) -> None:
-        """An event larger than the budget reaches a client that keeps up."""
-        self.sluggard.leave()
-        for _ in range(3):
-            payload = self._publish(10 * self._BUDGET)
-            self.assertEqual(self.reader.texts(), [payload])
-        self.assertEqual(self.counted("towerws_slow_readers_total"), 0)
-
-    def test_large_batch(self) -> None:
-        """So does a batch of events that came in one read."""
-        self.sluggard.leave()
-        payloads = [b'{"%d": "%s"}' % (n, b"x" * 1000) for n in range(1000)]
-        self.hub.publish([Event("jobs-1", payload) for payload in payloads])
-        self.assertEqual(self.reader.texts(), payloads)
-
-    def test_close_of_a_slow_reader(self) -> None:
-        """A server that stops does not wait for who does not read."""
-        for _ in range(4):
-            self._publish(30_000)
-        self.factory.close_all(CloseCode.SERVICE_RESTART, "the server stops")
-        self.reader.pump()
-        self.reactor.advance(2)
-        self.reactor.advance(0)
-        self.assertEqual(self.counted("towerws_connections"), 0)

@@ -3,10 +3,10 @@
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 
+from tests.hubs import publish
 from tests.raw_websocket import SUBSCRIBE_FRAME
 from tests.websocket.entrance_case import HOME, EntranceCase, request
 from tests.websocket_pair import MemoryTransport
-from towerws.core.event import Event
 from towerws.core.forwarding import Proxies
 
 _PROXY = IPv4Address("TCP", "10.0.0.5", 40_000)
@@ -137,7 +137,7 @@ class HAProxyTests(EntranceCase):
         self._come("203.0.113.9")
         self.wire.taken.clear()
         self.wire.deliver(SUBSCRIBE_FRAME)
-        self.hub.publish([Event("jobs-1", b"{}")])
+        publish(self.hub, ("jobs-1", b"{}"))
         self.wire.drain()
         self.assertTrue(bytes(self.wire.taken).endswith(b"\x81\x02{}"))
         self.wire.abortConnection()

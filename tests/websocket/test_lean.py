@@ -175,14 +175,14 @@ class LeavingTests(ListenerCase):
             client = self.subscriber("jobs-1")
             client.silent = silent
             self._assert_gone(
-                client, lambda _: self.factory.close_all(CloseCode.SERVICE_RESTART, "stop")
+                client, lambda _: self.factory.crowd.close_all(CloseCode.SERVICE_RESTART, "stop")
             )
 
     def test_closed_soon(self) -> None:
         """After a gap."""
 
         def leave(_: MemoryClient) -> None:
-            self.hub.gap()
+            self.hub.gap("why")
             self.reactor.advance(5)
 
         self._assert_gone(self.subscriber("jobs-1"), leave)

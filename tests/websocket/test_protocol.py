@@ -10,12 +10,10 @@ from twisted.logger import capturedLogs
 from tests.auth.fakes import FakeUser
 from tests.expressions import logged
 from tests.fakes import FakeSource
+from tests.hubs import make_hub, publish
 from tests.raw_websocket import SUBSCRIBE, SUBSCRIBE_FRAME, frame
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient, MemoryTransport
-from towerws.core.event import Event
 from towerws.core.groups import Group
-from towerws.core.hub import Hub
-from towerws.core.metrics import Metrics
 from towerws.core.wire import CloseCode
 from towerws.websocket.protocol import CLOSE_TIMEOUT
 
@@ -52,14 +50,14 @@ class FaultTests(ListenerCase):
         self.assertEqual(broken.close_code, 1011)
         assert broken.protocol.close_rcvd is not None
         self.assertNotIn("secret", broken.protocol.close_rcvd.reason)
-        self.hub.publish([Event("jobs-1", b"{}")])
+        publish(self.hub, ("jobs-1", b"{}"))
         self.assertEqual(other.texts(), [b"{}"])
         self.assertEqual(self.counted("towerws_connections"), 1)
 
     def test_while_the_source_speaks(self) -> None:
         """An exception in a message that waited for the source: the same; the source goes on."""
         source = FakeSource()
-        self.hub = Hub(Metrics())
+        self.hub = make_hub()
         self.hub.attach(source)
         self.listener(FakeAuthenticator(lambda: succeed(self.user)))
         broken, other = self._client(), self._client()
@@ -101,17 +99,17 @@ class ClosingTests(ListenerCase):
         self.listener()
         polite, deaf = self.subscriber("jobs-1"), self.subscriber("jobs-1")
         deaf.silent = True
-        self.factory.close_all(CloseCode.SERVICE_RESTART, "the server stops")
+        self.factory.crowd.close_all(CloseCode.SERVICE_RESTART, "the server stops")
         polite.pump()
         deaf.pump()
         for client in (polite, deaf):
             self.assertEqual(client.close_code, 1012)
             assert client.protocol.close_rcvd is not None
             self.assertEqual(client.protocol.close_rcvd.reason, "the server stops")
-        self.assertEqual(len(self.factory.connections), 1)
+        self.assertEqual(len(self.factory.crowd.connections), 1)
         self.reactor.advance(CLOSE_TIMEOUT)
         self.reactor.advance(0)
-        self.assertEqual(len(self.factory.connections), 0)
+        self.assertEqual(len(self.factory.crowd.connections), 0)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_close_all_twice(self) -> None:
@@ -119,10 +117,10 @@ class ClosingTests(ListenerCase):
         self.listener()
         client = self.subscriber("jobs-1")
         client.silent = True
-        self.factory.close_all(CloseCode.SERVICE_RESTART, "the server stops")
+        self.factory.crowd.close_all(CloseCode.SERVICE_RESTART, "the server stops")
         client.pump()
-        self.factory.close_all(CloseCode.INTERNAL_ERROR, "again")
-        self.hub.publish([Event("jobs-1", b"{}")])
+        self.factory.crowd.close_all(CloseCode.INTERNAL_ERROR, "again")
+        publish(self.hub, ("jobs-1", b"{}"))
         client.wire.deliver(SUBSCRIBE_FRAME)
         client.wire.drain()
         self.assertEqual(bytes(client.wire.taken), b"")
@@ -134,10 +132,10 @@ class ClosingTests(ListenerCase):
         self.factory.random = lambda: chances.pop(0)
         waiting = self.client()
         clients = [self.subscriber("jobs-1")]
-        self.hub.gap()
+        self.hub.gap("why")
         for _ in range(2):
             clients.append(self.subscriber("jobs-1"))
-            self.hub.gap()
+            self.hub.gap("why")
         for seconds, closed in ((0, 1), (2.4, 1), (0.2, 2), (2.3, 2), (0.2, 3)):
             self.reactor.advance(seconds)
             for client in clients:
@@ -152,7 +150,7 @@ class ClosingTests(ListenerCase):
         """A client that goes by itself leaves no timer."""
         self.listener()
         client = self.subscriber("jobs-1")
-        self.hub.gap()
+        self.hub.gap("why")
         client.leave()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
@@ -161,7 +159,7 @@ class ClosingTests(ListenerCase):
         self.listener()
         client = self.subscriber("jobs-1")
         client.wire.stalled = True
-        self.hub.publish([Event("jobs-1", b'{"x": "%s"}' % (b"x" * 100_000))])
+        publish(self.hub, ("jobs-1", b'{"x": "%s"}' % (b"x" * 100_000)))
         client.wire.deliver(frame(0x88, struct.pack("!H", 1000)))
         self.reactor.advance(60)
         self.reactor.advance(0)

@@ -6,13 +6,13 @@ from typing import Any
 
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from tests.hubs import publish
 from tests.raw_websocket import (
     SUBSCRIBE,
     SUBSCRIBE_FRAME,
     frame,
 )
 from tests.websocket_pair import ListenerCase, MemoryClient
-from towerws.core.event import Event
 from towerws.websocket.protocol import CLOSE_TIMEOUT
 
 
@@ -45,7 +45,7 @@ class MessageTests(ListenerCase):
             ],
         )
         payload = '{"ä" :1,\n "b": [ ]}'.encode()
-        self.hub.publish([Event("job_events-42", payload), Event("job_events-43", b"{}")])
+        publish(self.hub, ("job_events-42", payload), ("job_events-43", b"{}"))
         self.assertEqual(client.texts(), [payload])
 
     def test_fragmented(self) -> None:

@@ -7,8 +7,9 @@ compressed ones.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from operator import itemgetter
 from typing import NamedTuple
 
 #: Payloads below this size are sent plain even where permessage-deflate was negotiated, in bytes.
@@ -27,14 +28,27 @@ _SYNC_FLUSH_TAIL = b"\x00\x00\xff\xff"
 
 
 class Variant(IntEnum):
-    """The forms in which connections take the same event."""
+    """The forms in which connections take the same event: profile and compression."""
 
     PLAIN = 0
     DEFLATE = 1
     """permessage-deflate was negotiated: large payloads are compressed."""
+    ENVELOPED = 2
+    """Profile "towerws.v1": the payload is within an envelope, see `towerws.core.wire_v1`."""
+    ENVELOPED_DEFLATE = 3
 
     # Enum's own hashes the name, in Python.
     __hash__ = int.__hash__
+
+    @property
+    def compresses(self) -> bool:
+        """Whether large payloads are compressed."""
+        return bool(self & Variant.DEFLATE)
+
+    @property
+    def is_enveloped(self) -> bool:
+        """Whether payloads are enveloped."""
+        return bool(self & Variant.ENVELOPED)
 
 
 class Event(NamedTuple):
@@ -43,24 +57,31 @@ class Event(NamedTuple):
     Attributes:
         group: The group's name.
         payload: JSON in UTF-8, as it was published.
+        offset: Its place in the log that it is from, larger than those of all events before it.
     """
 
     group: str
     payload: bytes
+    offset: int = 0
+
+
+_PAYLOAD: Callable[[Event], bytes] = itemgetter(1)
 
 
 class Frames:
     """Events of one group that came together, framed: once for each variant, as one piece."""
 
-    __slots__ = ("_events", "_made")
+    __slots__ = ("_envelope", "_events", "_made")
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], envelope: Callable[[Event], bytes]) -> None:
         """Frame nothing yet.
 
         Args:
             events: In the order of their publication.
+            envelope: Puts an event into its envelope.
         """
         self._events = events
+        self._envelope = envelope
         self._made: dict[Variant, bytes] = {}
 
     def of(self, variant: Variant) -> bytes:
@@ -74,7 +95,8 @@ class Frames:
         """
         frames = self._made.get(variant)
         if frames is None:
-            frames = b"".join(encode(event.payload, variant) for event in self._events)
+            envelope = self._envelope if variant.is_enveloped else _PAYLOAD
+            frames = b"".join(encode(envelope(event), variant) for event in self._events)
             self._made[variant] = frames
         return frames
 
@@ -89,7 +111,7 @@ def encode(payload: bytes, variant: Variant) -> bytes:
     Returns:
         One unfragmented, unmasked frame.
     """
-    if variant is Variant.DEFLATE and len(payload) >= COMPRESS_FROM:
+    if len(payload) >= COMPRESS_FROM and variant.compresses:
         compressed = _deflate(payload)
         if len(compressed) < len(payload):
             return _header(_FIN_TEXT_COMPRESSED, len(compressed)) + compressed

@@ -1,8 +1,8 @@
 """The one way through: every event, whatever its source, goes to its listeners here.
 
-``source -> Hub.publish -> subscriptions -> outbox -> transport``. The hub is told by sessions who
-wants what and tells the source which groups have listeners; it knows neither the network in front
-nor the broker behind.
+``source -> Hub.publish -> history -> subscriptions -> outbox -> transport``. The hub is told by
+sessions who wants what and tells the source which groups have listeners; it knows neither the
+network in front nor the broker behind.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence, Set
@@ -11,9 +11,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Protocol
 
+from towerws.core.archive import Archive
 from towerws.core.event import Event, Frames, Variant
+from towerws.core.history import History
 from towerws.core.metrics import Metrics
 from towerws.core.subscriptions import Change, Subscriptions
+from towerws.core.wire_v1 import enveloping
 
 
 class Sink(Protocol):
@@ -34,8 +37,12 @@ class Connection(Hashable, Protocol):
     def variant(self) -> Variant:
         """The form of frame that it takes."""
 
-    def gap(self) -> None:
-        """Take note that events of this connection's groups may have been missed. Never raises."""
+    def gap(self, why: str) -> None:
+        """Take note that events of this connection's groups may have been missed. Never raises.
+
+        Args:
+            why: One sentence, for people.
+        """
 
 
 class EventSource(Protocol):
@@ -65,8 +72,6 @@ JOIN_UP_TO = 1 << 16
 #: The group of an event.
 _GROUP = itemgetter(0)
 
-_PLAIN = Variant.PLAIN
-
 
 class SourceUnavailable(Exception):
     """A source could not take an event that was to be published through it.
@@ -76,16 +81,23 @@ class SourceUnavailable(Exception):
 
 
 class Hub:
-    """Brings events from the source to the connections that listen."""
+    """Brings events from the source to the connections that listen.
 
-    def __init__(self, metrics: Metrics, *, tell_gaps: bool = True) -> None:
+    Attributes:
+        history: What was published, as far back as it reaches.
+        archive: What keeps it longer, if anything does.
+    """
+
+    def __init__(self, metrics: Metrics, history: History) -> None:
         """Start without connections.
 
         Args:
             metrics: Where events and deliveries are counted.
-            tell_gaps: Whether connections are told of gaps. False leaves them as they are.
+            history: Keeps what is published.
         """
-        self._tell_gaps = tell_gaps
+        self.history = history
+        self.archive: Archive | None = None
+        self._envelope = enveloping(history.positions.format)
         self._subscriptions: Subscriptions[Connection] = Subscriptions()
         self._source: EventSource | None = None
         self._events = metrics.counter("towerws_events_total", "Events that came from the source.")
@@ -100,43 +112,30 @@ class Hub:
         )
         metrics.gauge("towerws_groups", "Groups with at least one listener.", self._count_groups)
 
-    def attach(self, source: EventSource) -> None:
+    def attach(self, source: EventSource, archive: Archive | None = None) -> None:
         """Name the source; to be done once, before the first client comes.
 
         Args:
             source: Is told from now on which groups have listeners.
+            archive: What keeps events longer than the history, if anything does.
         """
         self._source = source
+        self.archive = archive
 
     def publish(self, batch: Iterable[Event]) -> int:
         """Deliver events to all who listen.
 
         Args:
-            batch: Events in the order of their publication; those that came in one read, so that
-                each connection is written to once for all of them.
+            batch: Events in the order of their publication, by rising offsets; those that came in
+                one read, so that each connection is written to once for all of them.
 
         Returns:
             The number of deliveries.
         """
-        events = unheard = deliveries = 0
-        heard: list[tuple[Frames, Set[Connection]]] = []
-        for group, run in groupby(batch, _GROUP):
-            together = list(run)
-            events += len(together)
-            members = self._subscriptions.members(group)
-            if members:
-                deliveries += len(together) * len(members)
-                heard.append((Frames(together), members))
-            else:
-                unheard += len(together)
-        self._events.value += events
-        self._unheard.value += unheard
-        self._deliveries.value += deliveries
-        if len(heard) == 1:
-            _deliver(*heard[0])
-        else:
-            _deliver_mixed(heard)
-        return deliveries
+        runs = [(group, list(run)) for group, run in groupby(batch, _GROUP)]
+        # First, for whoever is being replayed to reads on from there.
+        self.history.append(runs)
+        return self._fan_out(runs)
 
     def subscribe(
         self,
@@ -177,18 +176,41 @@ class Hub:
         """
         return self._subscriptions.groups_of(connection)
 
-    def gap(self) -> None:
-        """Take note that events may have been missed: the source was interrupted."""
-        self._gaps.add()
-        if not self._tell_gaps:
-            return
-        for connection in tuple(self._subscriptions.connections):
-            connection.gap()
+    def gap(self, why: str, first: Event | None = None) -> None:
+        """Take note that events may have been missed, and have all connections told.
 
-    @property
-    def heard(self) -> Set[str]:
-        """The groups that somebody listens to; a live view, for sources to save work by."""
-        return self._subscriptions.heard
+        Args:
+            why: What interrupted the source, as one sentence for people.
+            first: The first event behind it, which is delivered behind the news. Needed where
+                positions are those of events: it is the position from which nothing is missing.
+        """
+        self._gaps.add()
+        runs = [] if first is None else [(first.group, [first])]
+        self.history.append(runs)
+        self.history.cut()
+        for connection in tuple(self._subscriptions.connections):
+            connection.gap(why)
+        self._fan_out(runs)
+
+    def _fan_out(self, runs: Iterable[tuple[str, list[Event]]]) -> int:
+        events = unheard = deliveries = 0
+        heard: list[tuple[Frames, Set[Connection]]] = []
+        for group, together in runs:
+            events += len(together)
+            members = self._subscriptions.members(group)
+            if members:
+                deliveries += len(together) * len(members)
+                heard.append((Frames(together, self._envelope), members))
+            else:
+                unheard += len(together)
+        self._events.value += events
+        self._unheard.value += unheard
+        self._deliveries.value += deliveries
+        if len(heard) == 1:
+            _deliver(*heard[0])
+        else:
+            _deliver_mixed(heard)
+        return deliveries
 
     def _change(self, connection: Connection, names: Collection[str]) -> Change:
         change = self._subscriptions.replace(connection, names)
@@ -211,14 +233,13 @@ def _deliver(frames: Frames, members: Set[Connection]) -> None:
     As little as can be for each connection, see docs/performance.md. In a copy of the members,
     since one that is cut leaves the group.
     """
-    plain = deflated = None
+    made: list[bytes | None] = [None] * len(Variant)
     for connection in tuple(members):
-        if connection.variant is _PLAIN:
-            plain = plain or frames.of(_PLAIN)
-            connection.sink.write(plain)
-        else:
-            deflated = deflated or frames.of(Variant.DEFLATE)
-            connection.sink.write(deflated)
+        variant = connection.variant
+        piece = made[variant]
+        if piece is None:
+            piece = made[variant] = frames.of(variant)
+        connection.sink.write(piece)
 
 
 def _deliver_mixed(heard: Sequence[tuple[Frames, Set[Connection]]]) -> None:

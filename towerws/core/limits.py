@@ -24,6 +24,8 @@ class Limits:
             known clients do so at once; a script may look something up before.
         recheck_every: Seconds after which it is looked at again whether a client may still hear
             what it hears; 0 for never.
+        heartbeat: Seconds between two signs of life to a client of profile "towerws.v1". Two of
+            them are what it takes such a client to notice that nothing comes any more.
     """
 
     groups: int = 1000
@@ -33,6 +35,7 @@ class Limits:
     strikes: int = 10
     subscribe_within: float = 120
     recheck_every: float = 0
+    heartbeat: float = 15
 
 
 class Excesses:

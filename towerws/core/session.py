@@ -8,38 +8,25 @@ revoked does not wait. It is the same over any transport, and it needs none to b
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Protocol
 
 from towerws.core import wire
+from towerws.core.conduct import Conduct
 from towerws.core.deadlines import Clock, Deadlines
 from towerws.core.groups import Group, TooManyGroups, split_name
-from towerws.core.hub import Connection, Hub
+from towerws.core.hub import Hub
 from towerws.core.identity import Identity, is_same_token
 from towerws.core.limits import Limits, SessionCounters
 from towerws.core.patterns import Patterns
-from towerws.core.rate import TokenBucket
+from towerws.core.profile import Client, Profile, Told
 from towerws.core.subscriptions import Change
-
-
-class Client(Connection, Protocol):
-    """What a session sees of its client."""
-
-    def send(self, payload: bytes) -> None:
-        """Send a text frame behind everything that was sent before it."""
-
-    def close(self, code: wire.CloseCode, reason: str) -> None:
-        """Close the connection; what the client has not taken so far may be lost."""
-
-    def close_soon(self, code: wire.CloseCode, reason: str) -> None:
-        """Close within some seconds, at a random time, lest all clients come back at once."""
 
 
 class Session:
     """The protocol state of one connected client."""
 
     __slots__ = (
-        "_bucket", "_busy", "_checking", "_client", "_clock", "_counters", "_deadlines", "_ended",
-        "_hub", "_identity", "_limits", "_renewals", "_revoked", "_strikes", "_told", "_waiting",
+        "_busy", "_checking", "_client", "_clock", "_conduct", "_counters", "_deadlines", "_ended",
+        "_hub", "_identity", "_limits", "_profile", "_renewals", "_revoked", "_told", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +37,7 @@ class Session:
         limits: Limits,
         counters: SessionCounters,
         *,
+        speak: Callable[[Told], Profile],
         clock: Clock,
     ) -> None:
         """Prepare a session; nothing happens before `start`.
@@ -60,6 +48,7 @@ class Session:
             hub: Takes the subscriptions.
             limits: How much the client may ask for.
             counters: Count what became of its messages.
+            speak: Makes the profile of the protocol that the client speaks.
             clock: Tells the time.
         """
         self._client = client
@@ -68,13 +57,14 @@ class Session:
         self._limits = limits
         self._counters = counters
         self._clock = clock
-        self._bucket = TokenBucket(limits.rate, limits.burst, clock.seconds())
+        user = None if identity is None else identity.user
+        self._conduct = Conduct(limits, counters, clock, user)
         # A few at most, and none most of the time: an empty deque would take 760 bytes.
         self._waiting: tuple[Callable[[], None], ...] = ()
         self._busy = self._checking = self._ended = False
-        self._renewals = self._strikes = 0
-        # The groups that the client was told that it is in.
-        self._told: frozenset[str] = frozenset()
+        self._renewals = 0
+        self._told = Told(partial(hub.groups_of, client))
+        self._profile = speak(self._told)
         # What was revoked while an access check was on its way, which may not know.
         self._revoked: tuple[Patterns, ...] = ()
         self._deadlines = Deadlines(clock, self)
@@ -85,7 +75,7 @@ class Session:
             self._client.send(wire.refuse())
             self._close(wire.CloseCode.NORMAL, "not authenticated")
             return
-        self._client.send(wire.accept(self._identity.user))
+        self._profile.greet(self._identity.user)
         # The greeting may have been one frame too many.
         if not self._ended:
             self._deadlines.expect_subscription(self._limits.subscribe_within)
@@ -100,12 +90,11 @@ class Session:
         """
         if self._ended:
             return
-        if not self._bucket.take(self._clock.seconds()):
+        if not self._conduct.may_speak():
             self._over_limit("frames", f"more than {self._limits.rate} frames a second")
         elif len(self._waiting) >= self._limits.pending:
             # No strike: that answers take long may be the broker's fault, not the client's.
-            self._counters.over_limit.add()
-            self._note("pending")
+            self._conduct.refused("pending")
             sentence = f"more than {self._limits.pending} frames wait for their answer"
             self._client.send(wire.error(sentence))
         else:
@@ -123,7 +112,7 @@ class Session:
 
     def overdue(self) -> None:
         """Close: the client has not subscribed in time."""
-        self._note("subscribe_timeout")
+        self._conduct.note("subscribe_timeout")
         self._close(wire.CloseCode.POLICY, "no subscription in time")
 
     def revoke(self, groups: Patterns | None) -> bool:
@@ -142,22 +131,37 @@ class Session:
             return True
         if self._checking:
             self._revoked += (groups,)
-        return self._withdraw({name for name in self._groups() if name in groups})
+        return self._withdraw({name for name in self._told.groups_of() if name in groups})
 
-    def gap(self) -> None:
+    def gap(self, why: str) -> None:
         """Take note that events may have been missed.
 
-        This profile has no frame to say so: the client is closed, so that it comes back and
-        fetches anew. One that was never told that a subscription is in force missed nothing.
+        Args:
+            why: One sentence, for people.
         """
-        if self._told and not self._ended:
-            self._client.close_soon(wire.CloseCode.SERVICE_RESTART, "events may have been missed")
+        if not self._ended:
+            self._profile.gap(why)
+
+    def announce(self, after_ms: int) -> None:
+        """Tell the client that it is about to be closed.
+
+        Args:
+            after_ms: Milliseconds after which it is to come back.
+        """
+        if not self._ended:
+            self._profile.announce(after_ms)
+
+    def drained(self) -> None:
+        """Go on with what waited until everything that was sent has left."""
+        if not self._ended:
+            self._profile.drained()
 
     def end(self) -> None:
         """Forget everything: the client is gone. Answers that are still to come are dropped."""
         self._ended = True
         self._waiting = ()
         self._deadlines.end()
+        self._profile.end()
         self._hub.leave(self._client)
 
     def _advance(self) -> None:
@@ -169,6 +173,7 @@ class Session:
     def _take(self, payload: bytes, *, is_binary: bool) -> None:
         try:
             request = wire.parse(payload, is_binary=is_binary, max_groups=self._limits.groups)
+            since = self._profile.since(request)
         except TooManyGroups as error:
             self._over_limit("groups", str(error))
             return
@@ -184,14 +189,16 @@ class Session:
         else:
             self._deadlines.subscribed()
             names = [group.name for group in request.groups]
-            self._check(names, partial(self._checked, request.groups))
+            self._check(names, partial(self._checked, request.groups, since))
 
     def _check(self, names: list[str], then: Callable[[Collection[Group] | None], None]) -> None:
         self._busy = self._checking = True
         # However a client divides a name, whoever decides by one half sees the same halves.
         self._known.check_access([Group(*split_name(name)) for name in names], then)
 
-    def _checked(self, groups: Sequence[Group], denied: Collection[Group] | None) -> None:
+    def _checked(
+        self, groups: Sequence[Group], since: str | None, denied: Collection[Group] | None
+    ) -> None:
         if self._ended:
             return
         # What cannot be found out is not allowed.
@@ -205,16 +212,15 @@ class Session:
                 self._client.send(wire.object_denied(group))
         # A refusal may have been one frame too many for a client that reads slowly.
         if not self._ended:
+            self._profile.asked(since)
             self._subscribe({group.name for group in groups} - refused)
 
-    def _in_force(self, change: Change) -> None:
+    def _in_force(self, _change: Change) -> None:
         self._counters.subscribed.add()
-        self._strikes = 0
-        told, self._told = self._told, change.current
-        # Not what this change changed: another one may have gone before it unsaid.
-        self._client.send(
-            wire.subscribed(change.current, told - change.current, change.current - told)
-        )
+        self._conduct.forgive()
+        self._profile.in_force(self._answered)
+
+    def _answered(self) -> None:
         self._busy = False
         self._advance()
 
@@ -236,7 +242,7 @@ class Session:
             self._advance()
 
     def _check_again(self) -> None:
-        self._check(sorted(self._groups()), self._rechecked)
+        self._check(sorted(self._told.groups_of()), self._rechecked)
 
     def _rechecked(self, denied: Collection[Group] | None) -> None:
         if self._ended:
@@ -244,9 +250,9 @@ class Session:
         self._busy = self._checking = False
         # What was revoked meanwhile is withdrawn already. What cannot be found out stays.
         self._revoked = ()
-        lost = {group.name for group in denied or ()} & self._groups()
-        if not self._withdraw(lost) and self._groups() != self._told:
-            self._subscribe(self._groups())
+        lost = {group.name for group in denied or ()} & self._told.groups_of()
+        if not self._withdraw(lost) and self._told.groups_of() != self._told.groups:
+            self._subscribe(self._told.groups_of())
         self._advance()
 
     def _withdraw(self, names: Collection[str]) -> bool:
@@ -254,7 +260,7 @@ class Session:
         if not names:
             return False
         self._counters.withdrawn.add(len(names))
-        remaining = self._groups() - frozenset(names)
+        remaining = self._told.groups_of() - frozenset(names)
         for name in sorted(names):
             self._client.send(wire.object_denied(Group(*split_name(name))))
         # Those frames may have been some too many.
@@ -269,9 +275,6 @@ class Session:
         self._busy = True
         self._hub.subscribe(self._client, names, self._in_force)
 
-    def _groups(self) -> frozenset[str]:
-        return self._hub.groups_of(self._client)
-
     def _plan(self) -> None:
         """Decide when to look again at what the client may hear."""
         times = [] if self._known.expires is None else [self._known.expires]
@@ -280,15 +283,10 @@ class Session:
         self._deadlines.look_again(min(times, default=None))
 
     def _over_limit(self, limit: str, sentence: str) -> None:
-        self._counters.over_limit.add()
-        self._note(limit)
-        self._strikes += 1
+        is_enough = self._conduct.strike(limit)
         self._client.send(wire.error(sentence))
-        if self._strikes >= self._limits.strikes:
+        if is_enough:
             self._close(wire.CloseCode.POLICY, "over the limits again and again")
-
-    def _note(self, limit: str) -> None:
-        self._counters.excesses.note(limit, f"user {self._known.user}")
 
     @property
     def _known(self) -> Identity:

@@ -62,10 +62,12 @@ class Request:
     Attributes:
         groups: What the client wants to hear from now on, or None when the frame did not say.
         token: The frame's ``xrftoken`` as it was decoded; anything at all.
+        since: The same of ``since``, of which profile "awx" knows nothing.
     """
 
     groups: tuple[Group, ...] | None
     token: object = field(repr=False)
+    since: object = None
 
 
 def parse(payload: bytes, *, is_binary: bool, max_groups: int | None = None) -> Request:
@@ -96,11 +98,12 @@ def parse(payload: bytes, *, is_binary: bool, max_groups: int | None = None) -> 
     if "groups" not in frame:
         return Request(None, frame.get("xrftoken"))
     try:
-        return Request(expand(frame["groups"], max_groups), frame.get("xrftoken"))
+        groups = expand(frame["groups"], max_groups)
     except TooManyGroups:
         raise
     except GroupError as error:
         raise FrameError(str(error)) from None
+    return Request(groups, frame.get("xrftoken"), frame.get("since"))
 
 
 def accept(user: int | str | None) -> bytes:
@@ -112,12 +115,17 @@ def accept(user: int | str | None) -> bytes:
     Returns:
         The frame's payload, JSON in UTF-8, as from all functions below.
     """
-    return _dump({"accept": True, "user": user})
+    return dump(accepted(user))
+
+
+def accepted(user: int | str | None) -> dict[str, object]:
+    """Give what the first frame says in every profile; see `accept`."""
+    return {"accept": True, "user": user}
 
 
 def refuse() -> bytes:
     """Build the only frame of a connection that is not authenticated."""
-    return _dump({"close": True})
+    return dump({"close": True})
 
 
 def error(sentence: str) -> bytes:
@@ -126,7 +134,7 @@ def error(sentence: str) -> bytes:
     Args:
         sentence: What was wrong with it.
     """
-    return _dump({"error": sentence})
+    return dump({"error": sentence})
 
 
 #: The sentence of AWX for a frame without the right ``xrftoken``.
@@ -150,14 +158,27 @@ def subscribed(current: Collection[str], left: Collection[str], joined: Collecti
         left: Those that it was in before, and is no more.
         joined: Those that it was not in before.
     """
-    return _dump(
-        {
-            "groups_current": sorted(current),
-            "groups_left": sorted(left),
-            "groups_joined": sorted(joined),
-        }
-    )
+    return dump(subscription(current, left, joined))
 
 
-def _dump(frame: dict[str, object]) -> bytes:
+def subscription(
+    current: Collection[str], left: Collection[str], joined: Collection[str]
+) -> dict[str, object]:
+    """Give what the answer to a subscription says in every profile; see `subscribed`."""
+    return {
+        "groups_current": sorted(current),
+        "groups_left": sorted(left),
+        "groups_joined": sorted(joined),
+    }
+
+
+def dump(frame: dict[str, object]) -> bytes:
+    """Write a frame of the server.
+
+    Args:
+        frame: What it says.
+
+    Returns:
+        Its payload, JSON in ASCII.
+    """
     return json.dumps(frame).encode("ascii")

@@ -4,6 +4,7 @@ Here and nowhere else bytes leave for a client. Autobahn's own ``sendMessage`` i
 frames, compresses and logs for every connection what is the same for all of them.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IPushProducer, ITransport
@@ -36,6 +37,9 @@ class Websocket(Protocol):
     def send_close_soon(self, code: int, reason: str) -> None:
         """Begin the closing handshake within some seconds."""
 
+    def soon(self, call: Callable[[], None]) -> None:
+        """Make a call in the next turn of the reactor, unless the connection is gone by then."""
+
 
 @implementer(IPushProducer)
 class ClientConnection:
@@ -44,13 +48,14 @@ class ClientConnection:
     Attributes:
         variant: The form of frame that the client negotiated.
         session: The client's session, once there is one.
-        sink: Takes whole frames, to be sent behind everything before them. While the transport
-            takes data it is the transport itself, so that a delivery costs the hub one call and
-            no question; docs/performance.md has what that saves.
+        sink: Takes whole frames of the hub, to be sent behind everything before them. While the
+            transport takes data it is the transport itself, so that a delivery costs the hub one
+            call and no question; docs/performance.md has what that saves.
     """
 
     __slots__ = (
-        "_outbox", "_slow_readers", "_transport", "_websocket", "session", "sink", "variant",
+        "_close", "_holds", "_out", "_outbox", "_slow_readers", "_transport", "_websocket",
+        "session", "sink", "variant",
     )  # fmt: skip
 
     _log = Logger()
@@ -75,6 +80,11 @@ class ClientConnection:
         self.variant = variant
         self.session: Session | None = None
         self.sink: Sink = transport
+        # Where frames go that are not of the hub: as the sink, but also while that is held.
+        self._out: Sink = transport
+        self._holds = False
+        # The Close that goes out when the outbox is empty.
+        self._close: tuple[CloseCode, str] | None = None
         self._outbox = outbox
         self._websocket = websocket
         self._transport = transport
@@ -86,7 +96,38 @@ class ClientConnection:
         Args:
             payload: UTF-8.
         """
-        self.sink.write(encode(payload, self.variant))
+        self._out.write(encode(payload, self.variant))
+
+    def send_frames(self, frames: bytes) -> None:
+        """Send whole frames behind everything that was sent before.
+
+        Args:
+            frames: In the client's variant.
+        """
+        self._out.write(frames)
+
+    def hold(self) -> None:
+        """Drop what the hub gives from now on."""
+        self._holds = True
+        self._route(self._out)
+
+    def release(self) -> None:
+        """Take what the hub gives again."""
+        self._holds = False
+        self._route(self._out)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether all that was sent has left for the kernel; else the session hears when it has."""
+        return self._out is self._transport
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Make a call in the next turn of the reactor, unless the client is gone by then.
+
+        Args:
+            call: What to do.
+        """
+        self._websocket.soon(call)
 
     def pong(self, payload: bytes) -> None:
         """Answer a Ping, on the client's budget: it may send many of them and read no answer.
@@ -94,12 +135,16 @@ class ClientConnection:
         Args:
             payload: The Ping's, at most 125 bytes.
         """
-        self.sink.write(bytes((_FIN_PONG, len(payload))) + payload)
+        self._out.write(bytes((_FIN_PONG, len(payload))) + payload)
 
-    def gap(self) -> None:
-        """Tell the session that events may have been missed."""
+    def gap(self, why: str) -> None:
+        """Tell the session that events may have been missed.
+
+        Args:
+            why: One sentence, for people.
+        """
         if self.session is not None:
-            self.session.gap()
+            self.session.gap(why)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close behind what the transport has taken; what waits in the outbox is not sent.
@@ -110,9 +155,25 @@ class ClientConnection:
         """
         self._websocket.send_close(code, reason)
 
+    def finish(self, code: CloseCode, reason: str) -> None:
+        """Close behind everything that waits; nothing more is taken meanwhile.
+
+        Args:
+            code: Why.
+            reason: The same for people, at most 123 bytes.
+        """
+        if self._outbox.size:
+            self._close = code, reason
+            self.sink = _NOWHERE
+            if self.session is not None:
+                self.session.end()
+        else:
+            self.close(code, reason)
+
     def closing(self) -> None:
         """Take note that a Close goes out, or the connection is gone: nothing is sent any more."""
-        self.sink = _CLOSED
+        self.sink = self._out = _NOWHERE
+        self._close = None
         self._outbox.clear()
         if self.session is not None:
             self.session.end()
@@ -139,16 +200,23 @@ class ClientConnection:
 
     def pauseProducing(self) -> None:
         """Hold back: Twisted calls it at each write above its limit, not only at the first."""
-        if self.sink is self._transport:
-            self.sink = self
+        if self._out is self._transport:
+            self._route(self)
 
     def resumeProducing(self) -> None:
         """Go on: the transport has drained."""
-        if self.sink is self:
-            self.sink = self._transport
-            # Not all at once: what the transport has not sent counts for no budget.
-            while self._outbox.size and self.sink is self._transport:
-                self._transport.write(self._outbox.take(PIECE))
+        if self._out is not self:
+            return
+        self._route(self._transport)
+        # Not all at once: what the transport has not sent counts for no budget.
+        while self._outbox.size and self.has_room:
+            self._transport.write(self._outbox.take(PIECE))
+        if not self.has_room:
+            return
+        if self._close is not None:
+            self.close(*self._close)
+        elif self.session is not None:
+            self.session.drained()
 
     def stopProducing(self) -> None:
         """Nothing: `closing` follows."""
@@ -158,9 +226,14 @@ class ClientConnection:
         """How many bytes wait for the transport to take more."""
         return self._outbox.size
 
+    def _route(self, out: Sink) -> None:
+        self._out = out
+        if self._close is None:
+            self.sink = _NOWHERE if self._holds else out
 
-class _Closed:
-    """The sink of a connection that is closing."""
+
+class _Nowhere:
+    """The sink of a connection that is closing, and of one that holds back what the hub gives."""
 
     def write(self, frames: bytes) -> None:
         """Drop frames: no data may follow a Close (RFC 6455, section 5.5.1).
@@ -170,4 +243,4 @@ class _Closed:
         """
 
 
-_CLOSED = _Closed()
+_NOWHERE = _Nowhere()

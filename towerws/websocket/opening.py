@@ -12,10 +12,10 @@ from twisted.python.failure import Failure
 from towerws.auth.handshake import Handshake
 from towerws.auth.interfaces import IUser
 from towerws.core.quota import Seat
-from towerws.core.wire import SUBPROTOCOL
 from towerws.websocket import handshake
 from towerws.websocket.compression import negotiable
 from towerws.websocket.lean import LeanServerProtocol
+from towerws.websocket.profiles import choose
 
 if TYPE_CHECKING:
     from towerws.factory import ClientFactory
@@ -113,8 +113,7 @@ class OpeningProtocol(LeanServerProtocol):
         shown = self.factory.entrance.look_at(
             self, request.path, self.http_request_data, self.factory.countConnections
         )
-        subprotocol = SUBPROTOCOL if SUBPROTOCOL in request.protocols else None
-        return Deferred.fromCoroutine(self._enter(shown, subprotocol))
+        return Deferred.fromCoroutine(self._enter(shown, choose(request.protocols)))
 
     async def _enter(self, shown: Handshake, subprotocol: str | None) -> str | None:
         entrance = self.factory.entrance

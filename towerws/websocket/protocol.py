@@ -13,7 +13,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from towerws.core.event import Variant
 from towerws.core.outbox import Outbox
 from towerws.core.patterns import Patterns
 from towerws.core.session import Session
@@ -22,6 +21,7 @@ from towerws.websocket import handshake
 from towerws.websocket.connection import ClientConnection
 from towerws.websocket.identity import GuardedIdentity
 from towerws.websocket.opening import OpeningProtocol
+from towerws.websocket.profiles import variant_of
 
 #: Seconds for a client to answer a Close frame before the connection is dropped.
 CLOSE_TIMEOUT = 2
@@ -59,7 +59,9 @@ class ClientProtocol(OpeningProtocol):
     def onOpen(self) -> None:
         """Begin the session."""
         factory = self.factory
-        variant = Variant.DEFLATE if self.websocket_extensions_in_use else Variant.PLAIN
+        variant = variant_of(
+            self.websocket_protocol_in_use, compresses=bool(self.websocket_extensions_in_use)
+        )
         self.let_go()
         if self.user is not None:
             self._identity = GuardedIdentity(
@@ -68,9 +70,14 @@ class ClientProtocol(OpeningProtocol):
             self.user = None
         outbox = Outbox(factory.settings.max_outbox)
         connection = ClientConnection(self, self.transport, variant, outbox, factory.slow_readers)
-        hub, limits, counters = factory.hub, factory.settings.limits, factory.session_counters
         connection.session = Session(
-            connection, self._identity, hub, limits, counters, clock=factory.timeouts
+            connection,
+            self._identity,
+            factory.hub,
+            factory.settings.limits,
+            factory.session_counters,
+            speak=partial(factory.profiles.speak, connection),
+            clock=factory.timeouts,
         )
         self._connection = connection
         self.transport.registerProducer(connection, True)
@@ -98,6 +105,32 @@ class ClientProtocol(OpeningProtocol):
     def recheck(self) -> None:
         """Look again at what the client may hear."""
         self._tell(Session.recheck)
+
+    def announce(self, after_ms: int) -> None:
+        """Tell the client that it is about to be closed.
+
+        Args:
+            after_ms: Milliseconds after which it is to come back.
+        """
+        self._tell(lambda session: session.announce(after_ms))
+
+    def finish(self, code: CloseCode, reason: str) -> None:
+        """Close behind everything that the client has not taken yet; not bounded in time.
+
+        Args:
+            code: Of RFC 6455.
+            reason: For people.
+        """
+        if self._connection is not None:
+            self._connection.finish(code, reason)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Make a call in the next turn of the reactor, unless the connection is gone by then.
+
+        Args:
+            call: What to do; the connection is closed if it fails.
+        """
+        self.factory.clock.callLater(0, self._tell, lambda _: call())
 
     def onPing(self, payload: bytes) -> None:
         """Answer a Ping.
