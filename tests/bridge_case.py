@@ -7,23 +7,28 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fake_broker import FakeClient, FakeConnect
 from tests.fakes import FakeConnection
+from tests.hubs import PROCESS, make_hub
 from tests.metrics import read_sample
 from tests.revoking import Revoking
 from towerws.amqp.errors import ConnectFailed, ConnectionLost
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
 from towerws.core.broker_url import BrokerURL
-from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
+from towerws.core.positions import LocalPositions
 from towerws.core.subscriptions import Change
+from towerws.feeds.classic import ClassicFeed, ClassicSettings
+from towerws.feeds.interfaces import Feed
 
 REFUSED = ConnectFailed("the connection to the broker failed: refused")
 LOST = ConnectionLost("the broker closed the connection without saying why")
 
 
 class BridgeCase(SynchronousTestCase):
-    """A test with a bridge between a hub and a broker that are both at hand.
+    """A test with a bridge, and a classic feed, between a hub and a broker that are both at hand.
 
     Attributes:
+        hosts: The broker's.
+        linger: Seconds for which groups linger, and how many do.
         attempts: How often it tried to connect.
         delays: The numbers of the attempts before which it waited.
         resumed: How often it said that it came into service.
@@ -31,30 +36,50 @@ class BridgeCase(SynchronousTestCase):
     """
 
     hosts = "one,two:5673"
+    linger = 0.0, 10
 
     def setUp(self) -> None:
         """Put a bridge under a hub; it is not started."""
         self.clock = Clock()
         self.metrics = Metrics()
-        self.hub = Hub(self.metrics)
+        positions = LocalPositions(PROCESS)
+        self.hub = make_hub(
+            self.metrics, positions=positions, seconds=self.clock.seconds, is_partial=True
+        )
         self.revoking = Revoking(self.metrics, self.clock)
         self.connect = FakeConnect()
-        self.bridge = AMQPBridge(
-            BrokerURL.parse(f"amqp://user:s3cret@{self.hosts}/"),
+        seconds, most = self.linger
+        self.feed = ClassicFeed(
             self.hub,
-            BridgeSettings(exchange="events", prefetch=40, max_event=1000),
+            positions,
+            ClassicSettings("events", prefetch=40, linger=seconds, max_lingering=most),
             self.metrics,
             self.clock,
             revocations=self.revoking.revocations,
-            on_resumed=self._resumed,
-            connect=self.connect,
         )
+        settings = BridgeSettings(exchange="events", max_event=1000)
+        self.bridge = self.make_bridge(self.feed, settings, self.metrics)
         self.hub.attach(self.bridge)
         self.addCleanup(self.bridge.stopService)
         self.attempts = self.connect.attempts
         self.delays: list[int] = []
         self.resumed = 0
         self.bridge._retry_delay = self._delay
+
+    def make_bridge(
+        self, feed: Feed, settings: BridgeSettings, metrics: Metrics, *, emits: bool = True
+    ) -> AMQPBridge:
+        """Make a bridge to the same broker."""
+        return AMQPBridge(
+            BrokerURL.parse(f"amqp://user:s3cret@{self.hosts}/"),
+            feed,
+            settings,
+            metrics,
+            self.clock,
+            on_resumed=self._resumed,
+            emits=emits,
+            connect=self.connect,
+        )
 
     def _resumed(self) -> None:
         self.resumed += 1
@@ -76,8 +101,8 @@ class BridgeCase(SynchronousTestCase):
 
     def consuming(self) -> FakeClient:
         """Give the client that consumes now."""
-        consumer: Any = self.bridge._consumer
-        client: FakeClient = consumer.client
+        client: Any = self.bridge._client
+        assert isinstance(client, FakeClient)
         return client
 
     def subscribe(self, *groups: str) -> tuple[FakeConnection, list[Change]]:

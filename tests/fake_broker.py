@@ -19,10 +19,12 @@ from towerws.amqp.pause import ReadPause
 from towerws.amqp.specification import encode_method, load_specification
 
 
-def delivery(tag: int, routing_key: str = "jobs-1", body: bytes | None = b"{}") -> Delivery:
+def delivery(
+    tag: int, routing_key: str = "jobs-1", body: bytes | None = b"{}", *, channel: int = 1
+) -> Delivery:
     """Make a delivery; without a body it is one that was too large."""
     size = 1 << 30 if body is None else len(body)
-    return Delivery(1, tag, False, routing_key, size, body)
+    return Delivery(channel, tag, False, routing_key, size, body)
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Call:
 
     Attributes:
         channel: The channel's number.
-        name: Such as ``queue_bind``.
+        name: Such as ``queue_bind``; ``2:queue_declare`` on another channel than the first.
         arguments: By their names.
         answer: Fires with the broker's reply.
     """
@@ -100,12 +102,14 @@ class FakeClient:
         self.lost: AMQPError | None = None
         self.blocked: str | None = None
         self._waiters: list[Deferred[AMQPError]] = []
+        self._queues = 0
         self.pause = ReadPause(clock)
 
     def call(self, channel: int, name: str, arguments: dict[str, Any]) -> Deferred[Any]:
         """Take a request, and answer it unless it is held."""
         if self.lost is not None:
             return fail(self.lost)
+        name = name if channel == 1 else f"{channel}:{name}"
         call = Call(channel, name, arguments, Deferred(self._cancelled))
         self.calls.append(call)
         if name not in self.held or _is_own(call):
@@ -114,10 +118,14 @@ class FakeClient:
 
     def reply(self, call: Call) -> None:
         """Answer a request as RabbitMQ does."""
-        if call.name == "channel_open":
+        name = call.name.rpartition(":")[2]
+        if name == "channel_open":
             call.answer.callback(FakeChannel(self, call.channel))
-        else:
-            call.answer.callback(SimpleNamespace(queue="amq.gen-1"))
+            return
+        self._queues += name == "queue_declare"
+        call.answer.callback(
+            SimpleNamespace(queue=f"amq.gen-{self._queues}", consumer_tag=f"ctag-{call.channel}")
+        )
 
     def reply_to(self, name: str) -> None:
         """Answer the oldest request of this name that has no answer."""

@@ -8,9 +8,8 @@ from twisted.logger import capturedLogs, formatEvent
 
 from tests.bridge_case import LOST, REFUSED, BridgeCase
 from tests.fake_broker import FakeClient, delivery
-from towerws.amqp_bridge import STABLE_AFTER, AMQPBridge, BridgeSettings
+from towerws.amqp_bridge import STABLE_AFTER, BridgeSettings
 from towerws.broker_emitter import CLOSE_WITHIN
-from towerws.core.broker_url import BrokerURL
 from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
 
@@ -50,7 +49,6 @@ class ConnectingTests(BridgeCase):
         self.assertIsNone(self.bridge.unready())
         self.assertEqual(self.counted("towerws_broker_connected"), 1)
         self.assertEqual(self.counted("towerws_broker_connections_total"), 1)
-        self.assertEqual(client.calls[3].arguments, {"prefetch_count": 40})
 
     def test_hosts_in_turn(self) -> None:
         """All hosts are tried before there is a pause, and again in the same order."""
@@ -90,16 +88,7 @@ class ConnectingTests(BridgeCase):
 
     def test_real_delays(self) -> None:
         """Pauses grow to a few seconds and no further, with jitter."""
-        bridge = AMQPBridge(
-            BrokerURL.parse("amqp://one/"),
-            self.hub,
-            BridgeSettings(),
-            Metrics(),
-            self.clock,
-            revocations=self.revoking.revocations,
-            on_resumed=self._resumed,
-            connect=self.connect,
-        )
+        bridge = self.make_bridge(self.feed, BridgeSettings(), Metrics())
         delays = [bridge._retry_delay(attempt) for attempt in range(100)]
         self.assertLess(delays[0], 1.1)
         self.assertGreaterEqual(min(delays), 0.1)
@@ -163,7 +152,7 @@ class ConnectingTests(BridgeCase):
         lines = [formatEvent(event) for event in logs]
         self.assertEqual(len(lines), 3)
         self.assertIn("no events from the broker at one:5672: the connection", lines[0])
-        self.assertIn("consuming from the broker at two:5673, 0 groups bound", lines[1])
+        self.assertIn("consuming from the broker at two:5673", lines[1])
         self.assertEqual(lines[2], f"lost the broker: {LOST}")
         self.assertNotIn("s3cret", repr(self.bridge) + str(self.bridge) + "".join(lines))
 
@@ -236,4 +225,4 @@ class StopTests(BridgeCase):
         client = self.start()
         self.assertIsNone(self.bridge.unready())
         self.assertEqual(client.named("queue_bind"), [("queue_bind", "jobs-1")])
-        self.assertEqual(connection.gaps, 1)
+        self.assertEqual(len(connection.gaps), 1)

@@ -9,10 +9,9 @@ from tests.bridge_case import LOST, REFUSED, BridgeCase
 from tests.fake_broker import FakeClient
 from towerws.amqp.errors import PublishRefused
 from towerws.amqp.producer import OPEN_TIMEOUT
-from towerws.amqp_bridge import AMQPBridge, BridgeSettings
+from towerws.amqp_bridge import BridgeSettings
 from towerws.broker_emitter import CLOSE_WITHIN
-from towerws.core.broker_url import BrokerURL
-from towerws.core.hub import Hub, SourceUnavailable
+from towerws.core.hub import SourceUnavailable
 from towerws.core.metrics import Metrics
 
 
@@ -130,17 +129,7 @@ class EmitTests(BridgeCase):
     def test_none(self) -> None:
         """A bridge that is not to publish says so, and shows nothing of what it does not do."""
         metrics = Metrics()
-        bridge = AMQPBridge(
-            BrokerURL.parse("amqp://user:s3cret@one/"),
-            Hub(metrics),
-            BridgeSettings(),
-            metrics,
-            self.clock,
-            revocations=self.revoking.revocations,
-            on_resumed=self._resumed,
-            emits=False,
-            connect=self.connect,
-        )
+        bridge = self.make_bridge(self.feed, BridgeSettings(), metrics, emits=False)
         self.bridge = bridge
         self.start()
         sentence = self._refusal(bridge.emit("jobs-1", b"{}"))

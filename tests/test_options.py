@@ -13,7 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from towerws import __version__
 from towerws.amqp_bridge import BridgeSettings
 from towerws.core.broker_url import BrokerURL
+from towerws.core.history import Bounds
 from towerws.factory import Settings
+from towerws.feeds.archive import ArchiveSettings
+from towerws.feeds.classic import ClassicSettings
+from towerws.feeds.stream import StreamSettings
 from towerws.network.listening import StartError
 from towerws.option_values import MAX_WORKERS
 from towerws.options import Options
@@ -33,6 +37,8 @@ class DefaultTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """Loopback, no broker, no token, and the limits that the modules name."""
         settings, bridge = Settings(), BridgeSettings()
+        classic, stream, archive = ClassicSettings(), StreamSettings(), ArchiveSettings()
+        history = Bounds()
         options = dict(_parse())
         (checker,) = options.pop("credCheckers")
         self.assertEqual(options.pop("credInterfaces"), {IAnonymous: [checker]})
@@ -46,8 +52,22 @@ class DefaultTests(SynchronousTestCase):
                 "origin": [],
                 "broker": None,
                 "exchange": bridge.exchange,
-                "prefetch": bridge.prefetch,
+                "queue-type": "classic",
+                "prefetch": classic.prefetch,
+                "linger": classic.linger,
+                "queue-bytes": classic.queue_bytes,
+                "queue-seconds": classic.queue_seconds,
+                "stream-bytes": stream.stream_bytes,
+                "stream-seconds": stream.stream_seconds,
+                "warm-up": stream.warm_up,
+                "max-replays": archive.max_replays,
+                "replay-bytes": archive.replay_bytes,
+                "history-bytes": history.bytes,
+                "history-events": history.events,
+                "history-seconds": history.seconds,
                 "on-gap": "close",
+                "heartbeat": settings.limits.heartbeat,
+                "drain": settings.drain,
                 "max-connections": settings.max_connections,
                 "max-connections-per-address": settings.max_connections_per_address,
                 "max-connections-per-user": settings.max_connections_per_user,
@@ -81,6 +101,19 @@ class OptionTests(SynchronousTestCase):
         """Limits are numbers, down to the smallest and up to the largest."""
         for name, numbers in (
             ("prefetch", (1, 65535)),
+            ("linger", (0, 4_000_000)),
+            ("queue-bytes", (1, 1 << 50)),
+            ("queue-seconds", (1, 4_000_000)),
+            ("stream-bytes", (1 << 20, 1 << 50)),
+            ("stream-seconds", (1, 4_000_000)),
+            ("warm-up", (0, 4_000_000)),
+            ("max-replays", (1, 1 << 31)),
+            ("replay-bytes", (1, 1 << 31)),
+            ("history-bytes", (0, 1 << 50)),
+            ("history-events", (0, 1 << 31)),
+            ("history-seconds", (1, 4_000_000)),
+            ("heartbeat", (1, 3600)),
+            ("drain", (0, 3600)),
             ("workers", (1, MAX_WORKERS)),
             ("max-connections", (0, 1 << 31)),
             ("max-connections-per-address", (0, 1 << 31)),

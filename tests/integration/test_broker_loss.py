@@ -164,8 +164,8 @@ class OperatorTests(LossCase):
         """A queue that is deleted under its consumer is replaced."""
         server = self.server("--on-gap", "keep")
         client = self.subscriber(server, 1)
-        listed = self.node.ctl("list_queues", "name", "exclusive").splitlines()
-        (queue,) = [line.split()[0] for line in listed if line.endswith("\ttrue")]
+        listed = self.node.ctl("list_queues", "name", "arguments").splitlines()
+        (queue,) = [line.split()[0] for line in listed if "x-max-length-bytes" in line]
         self.interrupt(server, lambda: self.node.ctl("delete_queue", queue))
         self._goes_on(server, client)
         self.assertIn("lost the broker", server.log())
