@@ -8,12 +8,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from tests.auth.fakes import FakeUser
+from tests.hubs import publish
 from tests.raw_websocket import REQUEST, frame
 from tests.websocket_pair import FakeAuthenticator, ListenerCase, MemoryClient
-from towerws.core.event import Event
 from towerws.core.limits import Limits
 from towerws.core.patterns import Patterns
-from towerws.factory import RECHECK_SPREAD
 from towerws.websocket.timeouts import GRAIN
 from towerws.websocket.turns import FULL_COLLECTION, SLICE
 
@@ -153,7 +152,7 @@ class RevokeTests(ListenerCase):
             self.assertEqual(client.close_code, 1008)
             assert client.protocol.close_rcvd is not None
             self.assertEqual(client.protocol.close_rcvd.reason, "access was revoked")
-        self.hub.publish([Event("jobs-1", b"{}")])
+        publish(self.hub, ("jobs-1", b"{}"))
         self.assertEqual(self.other.texts(), [b"{}"])
         self.assertEqual(self.factory.revoke("7", None), 0)
 
@@ -170,7 +169,7 @@ class RevokeTests(ListenerCase):
         self.assertIn(b"access denied to channel jobs for resource id 1", self.first.texts()[0])
         self.assertEqual(self.second.texts(), [])
         self.assertEqual(renewed, self.users[:2])
-        self.hub.publish([Event("jobs-1", b"{}"), Event("jobs-2", b"[]")])
+        publish(self.hub, ("jobs-1", b"{}"), ("jobs-2", b"[]"))
         self.assertEqual(self.first.texts(), [])
         self.assertEqual(self.second.texts(), [b"[]"])
         self.assertEqual(self.other.texts(), [b"{}"])
@@ -205,68 +204,6 @@ class RevokeTests(ListenerCase):
             client.leave()
         self.assertEqual(self.factory.revoke("7", None), 0)
         self.assertEqual(self.factory.entrance.roster._connections, {})
-
-
-class _Protocol:
-    """In place of a client's protocol, to be looked at again."""
-
-    def __init__(self, looked_at: list["_Protocol"]) -> None:
-        self._looked_at = looked_at
-
-    def recheck(self) -> None:
-        """Take note."""
-        self._looked_at.append(self)
-
-
-class RecheckTests(ListenerCase):
-    """Looking again at everybody."""
-
-    def test_clients(self) -> None:
-        """Who may not be here any more is closed; the others stay."""
-        stays, goes = FakeUser(), FakeUser(renewed=lambda: None)
-        users = [stays, goes]
-        self.listener(FakeAuthenticator(lambda: succeed(users.pop(0))))
-        clients = [MemoryClient(self.reactor, self.factory).connect() for _ in range(2)]
-        self.factory.recheck_all()
-        self.reactor.advance(0.25)
-        for client in clients:
-            client.pump()
-        self.assertEqual([client.close_code for client in clients], [None, 4401])
-
-    def test_spread(self) -> None:
-        """Many are looked at over some time, evenly, each once."""
-        looked_at: list[_Protocol] = []
-        protocols: Any = {_Protocol(looked_at) for _ in range(1000)}
-        self.listener().connections = protocols
-        self.factory.recheck_all()
-        counts = []
-        for _ in range(int(RECHECK_SPREAD)):
-            counts.append(len(looked_at))
-            self.reactor.pump([0.25] * 4)
-        self.assertEqual(counts[0], 9)
-        self.assertEqual(counts[15], 9 + 15 * 36)
-        self.assertEqual(len(looked_at), 1000)
-        self.assertEqual(set(looked_at), protocols)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_meanwhile(self) -> None:
-        """Once more meanwhile, it begins anew with all, and no faster."""
-        looked_at: list[_Protocol] = []
-        protocols: Any = {_Protocol(looked_at) for _ in range(1000)}
-        self.listener().connections = protocols
-        self.factory.recheck_all()
-        self.reactor.pump([0.25] * 4)
-        seen = len(looked_at)
-        self.factory.recheck_all()
-        self.assertEqual(len(looked_at), seen)
-        self.reactor.pump([0.25] * 4 * int(RECHECK_SPREAD))
-        self.assertEqual(len(looked_at), seen + 1000)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_nobody(self) -> None:
-        """Without clients there is nothing to do."""
-        self.listener().recheck_all()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class LimitTests(ListenerCase):

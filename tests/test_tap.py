@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.application.service import IServiceMaker
 from twisted.logger import capturedLogs, formatEvent
 from twisted.plugin import getPlugins
@@ -15,8 +16,9 @@ from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.network.listening import Listener, StartError
 from towerws.operations.site import OperationsSite
-from towerws.reloading import HangupSignal, Reloader
+from towerws.reloading import Reloader
 from towerws.server import Server
+from towerws.signals import HangupSignal, TerminationSignal
 from towerws.tap import Options, makeService
 from towerws.workers.supervisor import Supervisor
 
@@ -27,12 +29,14 @@ class TreeTests(TapCase):
     def test_default(self) -> None:
         """An embedded source, the websocket and the operators' site; nothing has begun yet."""
         server = self.make()
-        source, websocket, reloader, operations, hangup = list(server)
+        source, websocket, reloader, expiry, operations, hangup, termination = list(server)
+        self.assertIsInstance(expiry, TimerService)
         self.assertIsInstance(source, EmbeddedSource)
         self.assertIsInstance(websocket, Listener)
         self.assertIsInstance(operations, Listener)
         self.assertIsInstance(reloader, Reloader)
         self.assertIsInstance(hangup, HangupSignal)
+        self.assertIsInstance(termination, TerminationSignal)
         self.assertEqual(self.reactor.tcpServers, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertIs(server.clients.hub._source, source)
@@ -56,7 +60,7 @@ class TreeTests(TapCase):
 
     def test_without_operations(self) -> None:
         """The operators' site can be left out."""
-        self.assertEqual(len(list(self.make("--operations=none"))), 4)
+        self.assertEqual(len(list(self.make("--operations=none"))), 6)
 
     def test_options_arrive(self) -> None:
         """Every option gets where it is read."""
@@ -94,10 +98,9 @@ class TreeTests(TapCase):
         )
         bridge: Any = next(iter(server))
         self.assertIsInstance(bridge, AMQPBridge)
-        settings = bridge._settings
-        self.assertEqual(
-            (settings.exchange, settings.prefetch, settings.max_event), ("other", 77, 88)
-        )
+        settings = bridge._feed._settings
+        self.assertEqual((settings.exchange, settings.prefetch), ("other", 77))
+        self.assertEqual(bridge._connect.keywords["max_body"], 88)
         self.assertEqual(bridge.unready(), "not connected to the broker yet")
 
     def test_gaps(self) -> None:
@@ -107,7 +110,7 @@ class TreeTests(TapCase):
             client = MemoryClient(self.reactor, server.clients).connect()
             client.send(SUBSCRIBE)
             before = len(self.reactor.getDelayedCalls())
-            server.clients.hub.gap()
+            server.clients.hub.gap("why")
             self.assertEqual(len(self.reactor.getDelayedCalls()) - before, calls)
             self.reactor.advance(5)
             client.pump()
@@ -163,12 +166,12 @@ class WorkersTests(TapCase):
 
     def test_one(self) -> None:
         """One is served by this process itself."""
-        self.assertEqual(len(list(self.make("--workers=1"))), 5)
+        self.assertEqual(len(list(self.make("--workers=1"))), 7)
 
     def test_two(self) -> None:
         """The sockets are opened here, and the operators' site is here; clients are not."""
         supervisor: Any = self.make_any("--workers=2", "--listen=tcp:0:interface=127.0.0.1")
-        websocket, _reloader, operations, _hangup = list(supervisor)
+        websocket, _reloader, operations, *_signals = list(supervisor)
         self.addCleanup(websocket.stopService)
         self.assertIsInstance(supervisor, Supervisor)
         supervisor.privilegedStartService()
@@ -180,6 +183,7 @@ class WorkersTests(TapCase):
         resources = site.resource.children
         self.assertIs(resources[b"emit"]._emitter, supervisor)
         self.assertIs(resources[b"ready"]._emitter, supervisor)
+        self.assertEqual(supervisor._drain_spread, 10)
         self.assertEqual(resources[b"metrics"]._render, supervisor.render)
         self.assertIsNotNone(operations.port)
         self.assertEqual(supervisor._options["max-groups"], Settings().limits.groups)

@@ -48,7 +48,7 @@ class RevokeTests(TapCase):
         """When a broker is back, what every client may hear is looked at again."""
         server = self.make("--operations=none", TOWERWS_BROKER="amqp://broker.example/")
         bridge: Any = server.source
-        self.assertEqual(bridge._on_resumed, server.clients.recheck_all)
+        self.assertEqual(bridge._on_resumed, server.clients.crowd.recheck_all)
 
     def test_nobody(self) -> None:
         """Clients who have not said who they are have no id that could be revoked."""

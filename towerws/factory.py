@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from math import ceil
 from random import random
 from typing import Any, cast
 
 from autobahn.twisted.websocket import WebSocketServerFactory
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -18,11 +16,13 @@ from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
 from towerws.core.outbox import DEFAULT_BUDGET
 from towerws.core.patterns import Patterns
-from towerws.core.wire import CloseCode
+from towerws.core.resuming import ReplayCounters
 from towerws.websocket import handshake
 from towerws.websocket.compression import accept_compression
+from towerws.websocket.crowd import Crowd
 from towerws.websocket.entrance import Entrance
 from towerws.websocket.lean import with_options
+from towerws.websocket.profiles import Profiles
 from towerws.websocket.protocol import CLOSE_TIMEOUT, ClientProtocol
 from towerws.websocket.quiet import QuietLog
 from towerws.websocket.timeouts import Timeouts
@@ -33,11 +33,6 @@ PING_INTERVAL = 20
 
 #: Seconds for a client to answer a Ping before the connection is dropped.
 PING_TIMEOUT = 30
-
-#: Over how many seconds all clients are looked at again, so that no backend has to answer for all
-#: of them at once. For ten thousand that is some 300 a second.
-RECHECK_SPREAD = 30.0
-_RECHECK_STEP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,10 @@ class Settings:
         max_outbox: What may wait for one client that reads slowly, in bytes.
         close_spread: Over how many seconds the connections are closed when all have to be, so
             that they do not come back all at once.
+        drain: The same for the end of the server, when each is served until its turn comes. 0 for
+            all at once.
+        closes_on_gap: Whether clients that cannot be told that events may have been missed are
+            closed then, so that they fetch anew.
         limits: How much one client may ask for.
     """
 
@@ -74,6 +73,8 @@ class Settings:
     max_message: int = 1 << 16
     max_outbox: int = DEFAULT_BUDGET
     close_spread: float = 5.0
+    drain: float = 10.0
+    closes_on_gap: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
@@ -86,10 +87,11 @@ class ClientFactory(WebSocketServerFactory):
         hub: Takes the subscriptions.
         clock: Measures how long things take.
         timeouts: Those of all clients.
+        profiles: How the server speaks to clients.
         random: Gives numbers from 0 to 1.
         session_counters: Count what clients send.
         slow_readers: Counts the connections that were cut for not reading.
-        connections: The clients whose handshake is done.
+        crowd: The clients whose handshake is done.
     """
 
     _log = Logger()
@@ -120,7 +122,8 @@ class ClientFactory(WebSocketServerFactory):
         self.settings = settings
         self.clock = clock
         self.random = random
-        self.connections: set[ClientProtocol] = set()
+        slices = Slices(clock)
+        self.crowd = Crowd(clock, slices, random)
         excesses = Excesses(metrics, clock.seconds, self._report)
         self.entrance = Entrance(authenticator, settings, excesses, clock)
         self.session_counters = SessionCounters(metrics, excesses)
@@ -129,13 +132,21 @@ class ClientFactory(WebSocketServerFactory):
         )
         self._opened = metrics.counter("towerws_connections_total", "Handshakes that succeeded.")
         self._metrics = metrics
-        metrics.gauge("towerws_connections", "Connected clients.", lambda: len(self.connections))
+        metrics.gauge(
+            "towerws_connections", "Connected clients.", lambda: len(self.crowd.connections)
+        )
         self.setProtocolOptions(**_protocol_options(settings))
         self.protocol = with_options(ClientProtocol, self, log=QuietLog(clock.seconds))
-        self._slices = Slices(clock)
-        self._to_recheck: list[ClientProtocol] = []
+        self._slices = slices
         # Autobahn has one of its own by the second name.
-        self.timeouts = self._batched_timer = Timeouts(clock, self._slices)
+        self.timeouts = self._batched_timer = Timeouts(clock, slices)
+        self.profiles = Profiles(
+            hub,
+            ReplayCounters(metrics),
+            settings.limits.heartbeat,
+            settings.closes_on_gap,
+            self.timeouts,
+        )
 
     def startFactory(self) -> None:  # noqa: N802  # Twisted's name
         """Prepare the process for many clients; Twisted calls it when it begins to listen."""
@@ -144,7 +155,7 @@ class ClientFactory(WebSocketServerFactory):
     def opened(self, protocol: ClientProtocol) -> None:
         """Take note of a client whose handshake is done."""
         self._opened.add()
-        self.connections.add(protocol)
+        self.crowd.add(protocol)
 
     def closed(self, protocol: ClientProtocol, cause: str) -> None:
         """Take note of a connection that is gone, whose handshake was done or not.
@@ -153,7 +164,7 @@ class ClientFactory(WebSocketServerFactory):
             protocol: The connection.
             cause: Who ended it, or the code of the Close that we sent.
         """
-        self.connections.discard(protocol)
+        self.crowd.discard(protocol)
         self._metrics.counter(
             "towerws_connections_closed_total",
             "Connections that ended, by the code of our Close or by what else ended them.",
@@ -171,20 +182,6 @@ class ClientFactory(WebSocketServerFactory):
             "Handshakes that were answered with an HTTP error, by its status.",
             status=str(status.value),
         ).add()
-
-    def close_all(self, code: CloseCode, reason: str) -> Deferred[None]:
-        """Close every connection that is there now, some in each turn of the reactor.
-
-        Args:
-            code: Why.
-            reason: The same for people.
-
-        Returns:
-            Fires when each was told.
-        """
-        return self._slices.run(
-            partial(protocol.send_close, code, reason) for protocol in tuple(self.connections)
-        )
 
     def revoke(self, user: str, groups: Patterns | None) -> int:
         """Take access away from all connections of a user, some in each turn of the reactor.
@@ -204,22 +201,6 @@ class ClientFactory(WebSocketServerFactory):
         concerned = sum(groups is None or each.hears(groups) for each in connections)
         self._slices.run(partial(protocol.revoke, groups) for protocol in connections)
         return concerned
-
-    def recheck_all(self) -> None:
-        """Look again at what every client may hear, spread over `RECHECK_SPREAD` seconds.
-
-        To be called when the rules have changed; once more meanwhile, and it begins anew.
-        """
-        is_under_way = bool(self._to_recheck)
-        self._to_recheck = list(self.connections)
-        if not is_under_way:
-            self._recheck_some(ceil(len(self._to_recheck) * _RECHECK_STEP / RECHECK_SPREAD))
-
-    def _recheck_some(self, count: int) -> None:
-        some, self._to_recheck = self._to_recheck[:count], self._to_recheck[count:]
-        self._slices.run(protocol.recheck for protocol in some)
-        if self._to_recheck:
-            self.clock.callLater(_RECHECK_STEP, self._recheck_some, count)
 
     def _report(self, limit: str, who: str, held_back: int) -> None:
         self._log.warn(

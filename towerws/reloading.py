@@ -3,17 +3,12 @@
 They are read anew when they change, and all of them at SIGHUP.
 """
 
-import errno
-import os
-import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.application.service import Service
-from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -134,68 +129,6 @@ class Reloader(Service):
         watch.failed_at = self._reactor.seconds() if failed else None
         if watch.stamps:
             (self._failed if failed else self._changed).add()
-
-
-class HangupSignal(Service):
-    """SIGHUP, which by default ends a process: it is to read its files anew.
-
-    The kernel sends it, too, when the terminal is closed that the process was started from. Then
-    the server ends as it always has, unless ``nohup`` was to prevent that.
-    """
-
-    _log = Logger()
-
-    def __init__(
-        self, reactor: Any, hung_up: Callable[[], None], has_terminal: Callable[[], bool]
-    ) -> None:
-        """Change nothing yet.
-
-        Args:
-            reactor: Its thread is the main thread of the process.
-            hung_up: Called in the reactor's thread at each SIGHUP.
-            has_terminal: Tells whether the process has a terminal, see `has_terminal`.
-        """
-        self._reactor = reactor
-        self._hung_up = hung_up
-        self._has_terminal = has_terminal
-        self._ends_with_terminal = False
-
-    def startService(self) -> None:
-        """Ask for the signal as soon as the reactor runs.
-
-        It stays so to the end of the process: a SIGHUP while it stops is not to cut that short.
-        """
-        super().startService()
-        self._reactor.callWhenRunning(self._install)
-
-    def _install(self) -> None:
-        before = signal.signal(signal.SIGHUP, self._signalled)
-        self._ends_with_terminal = before is not signal.SIG_IGN and self._has_terminal()
-
-    def _signalled(self, _number: int, _frame: FrameType | None) -> None:
-        # Between any two instructions of whatever runs: nothing can be done here.
-        self._reactor.callFromThread(self._obey)
-
-    def _obey(self) -> None:
-        if not self._ends_with_terminal or self._has_terminal():
-            self._hung_up()
-            return
-        try:
-            self._reactor.stop()
-        except ReactorNotRunning:
-            # It stops already: the kernel and the shell both send the signal.
-            return
-        self._log.info("the terminal is gone")
-
-
-def has_terminal() -> bool:
-    """Tell whether this process has a controlling terminal, and it is still there."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError as error:
-        # That there is no descriptor left says nothing about it.
-        return error.errno in (errno.EMFILE, errno.ENFILE)
-    return True
 
 
 def _stamps(reloadable: Reloadable) -> list[_Stamp]:

@@ -4,31 +4,33 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.internet.protocol import Factory
 
-from towerws.amqp_bridge import AMQPBridge, BridgeSettings
 from towerws.auth.portal import PortalAuthenticator
 from towerws.broker_emitter import BrokerEmitter
 from towerws.core.forwarding import Proxies
-from towerws.core.hub import Hub
 from towerws.core.limits import Limits
 from towerws.core.metrics import Metrics
 from towerws.core.revocation import Revocation
 from towerws.core.throttle import Throttle
-from towerws.embedded import EmbeddedSource
 from towerws.factory import ClientFactory, Settings
 from towerws.network.adopting import AdoptingReactor
 from towerws.network.eager import write_eagerly
 from towerws.network.endpoints import make_listener
-from towerws.operations.publishing import Emitter
 from towerws.operations.site import OperationsSite
 from towerws.options import Options
-from towerws.reloading import HangupSignal, Reloader, has_terminal
+from towerws.reloading import Reloader
 from towerws.revocations import Revocations
 from towerws.server import Server
+from towerws.signals import HangupSignal, TerminationSignal, has_terminal
+from towerws.sources import attach_source, make_hub
 from towerws.workers.sockets import OpeningReactor
 from towerws.workers.supervisor import Supervisor
+
+#: Seconds between two looks at what the history has that is too old.
+EXPIRE_EVERY = 5.0
 
 __all__ = ["Options", "makeService", "make_server"]
 
@@ -51,9 +53,8 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
     metrics = Metrics()
     adopting = AdoptingReactor(reactor)
     service: Server | Supervisor
-    emitter: Emitter
     if options["workers"] > 1:
-        service = emitter = _make_supervisor(options, metrics, reactor)
+        service = _make_supervisor(options, metrics, reactor)
         render = service.render
     else:
         service = make_server(
@@ -63,18 +64,21 @@ def makeService(options: Options, reactor: Any = None) -> Server | Supervisor:
             reactor,
             [(adopting, endpoint) for endpoint in options["listen"]],
         )
-        emitter, render = service.source, None
+        render = None
     if options["operations"] != "none":
         site = OperationsSite(
-            emitter,
+            service,
             metrics,
             token=options["token"],
             max_event=options["max-event"],
             render=render,
         )
         service.add_site(make_listener(adopting, options["operations"], site, service.reloader))
-    hangup = HangupSignal(reactor, service.reloader.reload_all, has_terminal)
-    hangup.setServiceParent(service)
+    for taken in (
+        HangupSignal(reactor, service.reloader.reload_all, has_terminal),
+        TerminationSignal(reactor, service.drain),
+    ):
+        taken.setServiceParent(service)
     return service
 
 
@@ -103,34 +107,33 @@ def make_server(
     Raises:
         StartError: An endpoint string is wrong.
     """
-    hub = Hub(metrics, tell_gaps=options["on-gap"] == "close")
+    hub = make_hub(options, metrics, reactor.seconds)
     authenticator = PortalAuthenticator(checkers)
     clients = ClientFactory(hub, authenticator, _settings(options, authenticator), metrics, reactor)
     revoke = partial(_revoke, authenticator, clients)
     revocations = Revocations(revoke, metrics, Throttle(reactor.seconds))
-    source: EmbeddedSource | AMQPBridge
-    if options["broker"] is None:
-        source = EmbeddedSource(hub, revocations)
-    else:
-        source = AMQPBridge(
-            options["broker"],
-            hub,
-            _bridge_settings(options),
-            metrics,
-            reactor,
-            revocations=revocations,
-            on_resumed=clients.recheck_all,
-            emits=emits,
-        )
-    hub.attach(source)
+    source = attach_source(
+        options,
+        hub,
+        revocations,
+        metrics,
+        reactor,
+        on_resumed=clients.crowd.recheck_all,
+        emits=emits,
+    )
     reloader = Reloader(reactor, [authenticator], metrics)
     listeners = [
         make_listener(listening, endpoint, clients, reloader, write_eagerly)
         for listening, endpoint in listen
     ]
-    return Server(
+    server = Server(
         reactor, source, clients, authenticator, listeners, reloader=reloader, metrics=metrics
     )
+    # What is too old goes away even if nothing is published.
+    expiry = TimerService(EXPIRE_EVERY, hub.history.expire)
+    expiry.clock = reactor
+    expiry.setServiceParent(server)
+    return server
 
 
 def _make_supervisor(options: Options, metrics: Metrics, reactor: Any) -> Supervisor:
@@ -149,6 +152,7 @@ def _make_supervisor(options: Options, metrics: Metrics, reactor: Any) -> Superv
         reactor,
         broker=broker,
         reloader=Reloader(reactor, (), metrics),
+        drain=options["drain"],
     )
 
 
@@ -163,14 +167,6 @@ def _revoke(
     return concerned
 
 
-def _bridge_settings(options: Mapping[str, Any]) -> BridgeSettings:
-    return BridgeSettings(
-        exchange=options["exchange"],
-        prefetch=options["prefetch"],
-        max_event=options["max-event"],
-    )
-
-
 def _settings(options: Mapping[str, Any], authenticator: PortalAuthenticator) -> Settings:
     return Settings(
         paths=frozenset(options["path"]) or Settings().paths,
@@ -183,10 +179,13 @@ def _settings(options: Mapping[str, Any], authenticator: PortalAuthenticator) ->
         trusted_proxies=Proxies(options["trusted-proxy"]),
         max_message=options["max-message"],
         max_outbox=options["max-outbox"],
+        drain=options["drain"],
+        closes_on_gap=options["on-gap"] == "close",
         limits=Limits(
             groups=options["max-groups"],
             rate=options["max-rate"],
             subscribe_within=options["subscribe-timeout"],
             recheck_every=options["recheck"],
+            heartbeat=options["heartbeat"],
         ),
     )

@@ -4,8 +4,8 @@ import re
 
 from twisted.internet.defer import Deferred
 
+from tests.hubs import make_hub
 from tests.operations.case import EXPOSITION, Response, SiteCase
-from towerws.core.hub import Hub
 
 
 class ProbeTests(SiteCase):
@@ -66,7 +66,7 @@ class MetricsTests(SiteCase):
 
     def test_format(self) -> None:
         """The page is what Prometheus parses, with every kind of metric of the server."""
-        Hub(self.metrics)
+        make_hub(self.metrics)
         self.metrics.gauge("towerws_something", "A float.", lambda: 0.5)
         response = self.request("GET", "/metrics")
         self.assertEqual(

@@ -68,6 +68,7 @@ class SupervisorCase(SynchronousTestCase):
             self.reactor,
             broker=broker,
             reloader=Reloader(self.reactor, (), self.metrics),
+            drain=10.0,
         )
         self.addCleanup(self.close)
         self.supervisor.privilegedStartService()

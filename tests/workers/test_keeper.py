@@ -9,6 +9,7 @@ from towerws.core.metrics import Counter
 from towerws.workers.keeper import (
     CAUSES,
     DELAYS,
+    FLUSH_WITHIN,
     STABLE_AFTER,
     STOP_WITHIN,
     TERM_GRACE,
@@ -155,6 +156,75 @@ class StopTests(KeeperCase):
         self.successResultOf(stopped)
         self.assertIn("did not end in time", "".join(map(str, map(formatEvent, logs))))
         self._over({})
+
+    def test_drain(self) -> None:
+        """The worker is told to drain, and has the time for that; there is no other one."""
+        self.keeper.start()
+        self.worker.boot()
+        drained = self.keeper.drain(30)
+        self.assertEqual(self.worker.take().kind, Kind.DRAIN)
+        self.worker.reply()
+        self.assertFalse(self.worker.finished)
+        self._live(30 + FLUSH_WITHIN + STOP_WITHIN - 1)
+        self.assertNoResult(drained)
+        self.assertEqual(self.worker.signals, [])
+        self.worker.end()
+        self.successResultOf(drained)
+        self._over({})
+
+    def test_endless_drain(self) -> None:
+        """A worker that does not end by then is killed."""
+        self.keeper.start()
+        self.worker.boot()
+        drained = self.keeper.drain(30)
+        self.worker.take()
+        self.worker.reply()
+        self._live(30 + FLUSH_WITHIN + STOP_WITHIN)
+        self.assertEqual(self.worker.signals, ["KILL"])
+        self.worker.end(0, 9)
+        self.successResultOf(drained)
+        self._over({})
+
+    def test_drain_and_stop(self) -> None:
+        """One that drains can still be told to end at once, and is not waited for so long."""
+        self.keeper.start()
+        self.worker.boot()
+        drained, stopped = self.keeper.drain(30), self.keeper.stop()
+        self.assertTrue(self.worker.finished)
+        self.worker.take()
+        self.worker.reply()
+        self._live(STOP_WITHIN)
+        self.assertEqual(self.worker.signals, ["KILL"])
+        self.worker.end(0, 9)
+        self.successResultOf(drained)
+        self.successResultOf(stopped)
+        self._over({})
+
+    def test_drain_before_it_is_there(self) -> None:
+        """One that starts just now has no clients, and is to end."""
+        self.keeper.start()
+        drained = self.keeper.drain(30)
+        self.assertTrue(self.worker.finished)
+        self.worker.end()
+        self.successResultOf(drained)
+        self._over({})
+
+    def test_dies_while_it_drains(self) -> None:
+        """One that is lost meanwhile is not replaced."""
+        self.keeper.start()
+        self.worker.boot()
+        drained = self.keeper.drain(30)
+        self.worker.end(0, 9)
+        self.successResultOf(drained)
+        self._over({})
+
+    def _live(self, seconds: float) -> None:
+        """Let time pass for a worker that answers."""
+        for _ in range(round(seconds / HEARTBEAT)):
+            self.reactor.advance(HEARTBEAT)
+            for _ in tuple(self.worker.sent):
+                self.worker.take()
+                self.worker.reply(unready=None)
 
     def test_between_two(self) -> None:
         """While none runs, none is started any more."""

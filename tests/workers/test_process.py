@@ -153,6 +153,19 @@ class EndTests(ProcessCase):
         self.assertTrue(self.worker.finished)
         self.assertEqual(self.worker.signals, [])
 
+    def test_drain(self) -> None:
+        """Told to send its clients away, it is asked for that; before it is there it has none."""
+        self.process.drain()
+        self.assertTrue(self.worker.finished)
+        self.setUp()
+        self.worker.boot()
+        self.process.drain()
+        self.assertEqual(self.worker.kinds(), [Kind.DRAIN])
+        self.assertFalse(self.worker.finished)
+        # It ends before it has answered.
+        self.worker.end()
+        self.process.drain()
+
     def test_silent(self) -> None:
         """A worker that owes an answer for too long is killed, at its start as well."""
         for boots in (False, True):

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from tests.workers.fakes import ProcessReactor
 from tests.workers.supervisor_case import FakeBroker, SupervisorCase
 from towerws.core.metrics import Family, Metrics
+from towerws.core.revocation import Revocation
 from towerws.network.listening import Listener
 from towerws.reloading import Reloader
 from towerws.workers.messages import Kind, Message
@@ -60,7 +61,7 @@ class StartTests(SupervisorCase):
         reactor.running = False
         metrics = Metrics()
         reloader = Reloader(reactor, (), metrics)
-        idle = Supervisor(2, {}, [], metrics, reactor, broker=None, reloader=reloader)
+        idle = Supervisor(2, {}, [], metrics, reactor, broker=None, reloader=reloader, drain=1)
         idle.startService()
         self.assertEqual(idle.unready(), "worker 1: it has not been started")
         self.successResultOf(idle.stopService())
@@ -169,8 +170,9 @@ class StopTests(SupervisorCase):
         self.boot()
 
     def test_order(self) -> None:
-        """Sockets are closed, workers end, and then the connection to the broker."""
+        """Sockets are closed, workers end, then the connection to the broker, then the site."""
         closed: Deferred[None] = Deferred()
+        stopped_sites: list[Listener] = []
 
         class Site(Listener):
             """A listener whose end the test decides on."""
@@ -185,25 +187,66 @@ class StopTests(SupervisorCase):
 
             def stopService(self) -> Deferred[None]:
                 """See `Listener`."""
+                stopped_sites.append(self)
                 return closed
 
         self.supervisor.add_site(Site())
         stopped = self.supervisor.stopService()
         self.reactor.advance(0)
         self.assertEqual([listener.port for listener in self.listeners], [None])
-        self.assertFalse(self.workers[0].finished)
-        closed.callback(None)
         self.assertTrue(all(worker.finished for worker in self.workers))
+        self.assertEqual(self.supervisor.unready(), "draining")
         self.workers[0].end()
         assert self.broker is not None
         self.assertEqual(self.broker.stopped, 0)
         self.assertTrue(self.supervisor.reloader.running)
+        self.assertEqual(stopped_sites, [])
         self.workers[1].end()
         self.assertEqual(self.broker.stopped, 1)
         self.assertFalse(self.supervisor.reloader.running)
+        self.assertEqual(len(stopped_sites), 1)
+        self.assertNoResult(stopped)
+        closed.callback(None)
         self.successResultOf(stopped)
         self.assertEqual(len(self.workers), 2)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_drain(self) -> None:
+        """Nobody accepts clients any more, and each worker is told; what is emitted goes on."""
+        drained = self.supervisor.drain()
+        self.reactor.advance(0)
+        self.assertEqual([listener.port for listener in self.listeners], [None])
+        self.assertEqual(self.supervisor.unready(), "draining")
+        self.assertEqual([worker.kinds() for worker in self.workers], [[Kind.DRAIN]] * 2)
+        self.assertFalse(any(worker.finished for worker in self.workers))
+        for send in (
+            lambda: self.supervisor.emit("jobs-1", b"{}"),
+            lambda: self.supervisor.revoke(Revocation("7", None)),
+        ):
+            self.assertEqual(self.successResultOf(send()), {"confirmed": True})
+        self.workers[0].end()
+        self.assertNoResult(drained)
+        self.workers[1].end()
+        self.successResultOf(drained)
+        self.assertIn(
+            "No worker hears",
+            str(self.failureResultOf(self.supervisor.revoke(Revocation("7", None))).value),
+        )
+        assert self.broker is not None
+        self.assertEqual(self.broker.stopped, 0)
+        self.successResultOf(self.supervisor.stopService())
+        self.assertEqual(self.broker.stopped, 1)
+        self.assertEqual(len(self.workers), 2)
+
+    def test_in_a_hurry(self) -> None:
+        """Stopped while it drains, the workers are to end at once."""
+        drained = self.supervisor.drain()
+        stopped = self.supervisor.stopService()
+        self.assertTrue(all(worker.finished for worker in self.workers))
+        for worker in self.workers:
+            worker.end()
+        self.successResultOf(drained)
+        self.successResultOf(stopped)
 
     def test_emit(self) -> None:
         """With a broker it gets the event, once, and the workers nothing."""

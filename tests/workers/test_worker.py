@@ -3,9 +3,11 @@
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +20,7 @@ from towerws.core.revocation import Revocation
 from towerws.options import Options
 from towerws.workers import worker as worker_module
 from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, encode
-from towerws.workers.worker import Worker
+from towerws.workers.worker import TOLD_WITHIN, Worker
 
 
 class StoppableReactor(MemoryReactorClock):
@@ -190,6 +192,49 @@ class EndTests(WorkerCase):
         self.successResultOf(stopped)
         self.assertFalse(server.running)
 
+    def test_drain(self) -> None:
+        """Told to drain it answers at once, and ends when its clients have gone."""
+        self.start()
+        self.replies()
+        drained: Deferred[None] = Deferred()
+        self.patch(self.server, "drain", lambda: drained)
+        self.say(Kind.DRAIN)
+        self.assertEqual(self.replies(), [Message(Kind.REPLY)])
+        self.say(Kind.STATUS)
+        self.assertEqual(self.replies(), [Message(Kind.REPLY, {"unready": None})])
+        self.assertEqual(self.reactor.stops, 0)
+        drained.callback(None)
+        self.assertEqual((self.reactor.stops, self.worker.status), (1, 0))
+
+    def test_hurried(self) -> None:
+        """While it drains, the end of the conversation ends it at once."""
+        self.start()
+        self.patch(self.server, "drain", Deferred)
+        self.say(Kind.DRAIN)
+        self.worker.readConnectionLost()
+        self.assertEqual(self.reactor.stops, 1)
+
+    def test_terminated(self) -> None:
+        """SIGTERM ends it, unless the supervisor has it drain, before or soon after."""
+        self.start()
+        self.worker.terminated()
+        self.reactor.advance(TOLD_WITHIN - 0.1)
+        self.assertEqual(self.reactor.stops, 0)
+        self.reactor.advance(0.1)
+        self.assertEqual(self.reactor.stops, 1)
+        for told_first in (True, False):
+            self.setUp()
+            self.start()
+            self.patch(self.server, "drain", Deferred)
+            steps: list[Callable[[], None]] = [
+                lambda: self.say(Kind.DRAIN),
+                self.worker.terminated,
+            ]
+            for step in steps if told_first else reversed(steps):
+                step()
+            self.reactor.advance(TOLD_WITHIN)
+            self.assertEqual(self.reactor.stops, 0)
+
     def test_before_the_start(self) -> None:
         """Nothing is to be closed then."""
         self.worker.readConnectionLost()
@@ -225,7 +270,7 @@ class EndTests(WorkerCase):
 
     def test_nonsense(self) -> None:
         """So does a supervisor that says what is not to be understood."""
-        for kind in (Kind.STATUS, Kind.EVENT, Kind.REVOKE, Kind.METRICS):
+        for kind in (Kind.STATUS, Kind.EVENT, Kind.REVOKE, Kind.METRICS, Kind.DRAIN):
             self.setUp()
             self.say(kind)
             self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)

@@ -46,7 +46,7 @@ class Ready(JSONResource):
         """Set up the resource.
 
         Args:
-            emitter: Knows whether events flow.
+            emitter: Knows whether clients may come.
             token: What callers must have to be told why not; None asks for nothing.
         """
         super().__init__()
@@ -54,7 +54,7 @@ class Ready(JSONResource):
         self._token = token
 
     def respond(self, request: Request) -> bytes:
-        """Say whether events can flow, and why not."""
+        """Say whether clients may come, and why not."""
         require_method(request, b"GET")
         reason = self._emitter.unready()
         if reason is None:

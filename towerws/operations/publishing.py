@@ -19,7 +19,7 @@ from towerws.operations.answers import JSONResource, answer_with
 
 
 class Emitter(Protocol):
-    """Where events and revocations go that are published over HTTP: the event source."""
+    """Where events and revocations go that are published over HTTP: the server, or all workers."""
 
     def emit(self, group: str, payload: bytes) -> Deferred[dict[str, object]]:
         """Publish an event.
@@ -44,7 +44,10 @@ class Emitter(Protocol):
         """
 
     def unready(self) -> str | None:
-        """Give the reason why no events flow at the moment, None if they do."""
+        """Give the reason why clients had better not come at the moment, None if they may.
+
+        Either no events flow, or the server drains.
+        """
 
 
 class Publishing(JSONResource, ABC):

@@ -1,6 +1,6 @@
 """Keeps one worker running: starts it, and another one when it has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -25,8 +25,12 @@ STABLE_AFTER = 30.0
 #: get it at once, as systemd does it, that worker may be gone before we have seen our own.
 TERM_GRACE = 0.2
 
-#: Seconds for a worker to end in order. It gives its clients 3, and the broker 2.
-STOP_WITHIN = 8.0
+#: Seconds for a worker to end in order. It gives its clients 3 to answer, and the broker 2 to stop
+#: sending and 2 to close the connection.
+STOP_WITHIN = 10.0
+
+#: More seconds when it drains, for its slow readers: it gives them 5 when it has sent all away.
+FLUSH_WITHIN = 6.0
 
 
 class Keeper:
@@ -64,16 +68,24 @@ class Keeper:
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._stopped)
 
+    def drain(self, seconds: float) -> Deferred[None]:
+        """Let the worker send its clients away and then end, and start none any more.
+
+        Args:
+            seconds: Over how many it sends them away.
+
+        Returns:
+            Fires when it has ended, within a bounded time; sooner if `stop` is called meanwhile.
+        """
+        return self._end(WorkerProcess.drain, seconds + FLUSH_WITHIN + STOP_WITHIN)
+
     def stop(self) -> Deferred[None]:
         """Let the worker end, and start none any more.
 
         Returns:
             Fires when it has ended, within a bounded time.
         """
-        self._stopping = True
-        if self._running is None:
-            return succeed(None)
-        return Deferred.fromCoroutine(self._stop(self._running))
+        return self._end(WorkerProcess.finish, STOP_WITHIN)
 
     def unready(self) -> str | None:
         """Give the reason why the worker's clients get no events, None if they do."""
@@ -116,12 +128,20 @@ class Keeper:
             await deferLater(self._reactor, TERM_GRACE)
         return lived, process.cause or "exit"
 
-    async def _stop(self, running: Deferred[None]) -> None:
+    def _end(self, tell: Callable[[WorkerProcess], None], within: float) -> Deferred[None]:
+        self._stopping = True
+        if self._running is None:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._wait_for_end(self._running, tell, within))
+
+    async def _wait_for_end(
+        self, running: Deferred[None], tell: Callable[[WorkerProcess], None], within: float
+    ) -> None:
         if self.process is None:
             running.cancel()
             return
-        self.process.finish()
-        last_resort = self._reactor.callLater(STOP_WITHIN, self.process.kill, "slow")
+        tell(self.process)
+        last_resort = self._reactor.callLater(within, self.process.kill, "slow")
         await running
         if last_resort.active():
             last_resort.cancel()

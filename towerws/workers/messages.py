@@ -39,6 +39,8 @@ class Kind(StrEnum):
     """Tell why no events flow, if so."""
     METRICS = "metrics"
     """Tell all metrics."""
+    DRAIN = "drain"
+    """Send all clients away, spread as the options say, and end; answered before that."""
     REPLY = "reply"
     """The worker's answer to each of the others."""
 

@@ -144,8 +144,15 @@ class WorkerProcess(ProcessProtocol):
         """Tell for how many seconds it has owed an answer without giving one, 0 if it owes none."""
         return float(self._reactor.seconds() - self._quiet_since) if self._pending else 0.0
 
+    def drain(self) -> None:
+        """Let it send its clients away one after the other, and end then."""
+        if self.takes_events:
+            self.request(Message(Kind.DRAIN)).addErrback(lambda failure: failure.trap(WorkerEnded))
+        else:
+            self.finish()
+
     def finish(self) -> None:
-        """Let it end in order: it closes its connections first."""
+        """Let it end in order, at once: it closes its connections first."""
         self.transport.closeStdin()
 
     def kill(self, cause: str) -> None:

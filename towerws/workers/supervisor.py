@@ -56,6 +56,7 @@ class Supervisor(MultiService):
         *,
         broker: BrokerEmitter | None,
         reloader: Reloader,
+        drain: float,
     ) -> None:
         """Put the parts together.
 
@@ -67,6 +68,7 @@ class Supervisor(MultiService):
             reactor: Starts processes and measures the time.
             broker: Where emits go; None to send them to the workers.
             reloader: Has files of this process read anew, and at SIGHUP those of the workers.
+            drain: Seconds over which each worker sends its clients away at the end.
         """
         super().__init__()
         self.keepers: list[Keeper] = []
@@ -75,17 +77,17 @@ class Supervisor(MultiService):
         self._listeners = listeners
         self._sites: list[Listener] = []
         self._broker = broker
+        self._drain_spread = drain
+        self._draining = False
         self._metrics = metrics
         self._reactor = reactor
         # Later twistd may change the directory, and relative paths of the options mean this one.
         self._directory = str(Path.cwd())
-        for listener in listeners:
-            listener.setServiceParent(self)
-        if broker is not None:
-            broker.setServiceParent(self)
         self.reloader = reloader
         reloader.add(self)
-        reloader.setServiceParent(self)
+        for service in (*listeners, broker, reloader):
+            if service is not None:
+                service.setServiceParent(self)
         metrics.gauge("towerws_workers", "Workers that are ready.", self._count_ready)
         self._missed = metrics.counter(
             "towerws_worker_scrapes_missed_total", "Metrics that a worker did not tell in time."
@@ -115,8 +117,21 @@ class Supervisor(MultiService):
         # Until it runs, the reactor does not see the end of a process.
         self._reactor.callWhenRunning(self._keep)
 
+    def drain(self) -> Deferred[None]:
+        """Take no new clients, and have each worker let its own go and end.
+
+        `stopService` is to follow; if it comes before this has ended, it ends it.
+
+        Returns:
+            Fires when all have ended, within a bounded time.
+        """
+        # First our descriptors, lest clients wait at sockets from which nobody accepts.
+        self._refuse_clients()
+        ended = DeferredList([keeper.drain(self._drain_spread) for keeper in self.keepers])
+        return ended.addCallback(lambda _: None)
+
     def stopService(self) -> Deferred[None]:
-        """Stop in order: no new clients and no more emits, then the workers, then the broker.
+        """Stop in order: no new clients, then the workers, then the broker, then the site.
 
         Returns:
             Fires when all is done, within a bounded time.
@@ -126,6 +141,8 @@ class Supervisor(MultiService):
 
     def unready(self) -> str | None:
         """Give the reason of the first worker that is not ready, None if all are."""
+        if self._draining:
+            return "draining"
         for keeper in self.keepers:
             reason = keeper.unready()
             if reason is not None:
@@ -190,13 +207,17 @@ class Supervisor(MultiService):
             for keeper in self.keepers:
                 keeper.start()
 
+    def _refuse_clients(self) -> Deferred[Any]:
+        self._draining = True
+        return DeferredList([listener.stopService() for listener in self._listeners])
+
     async def _stop(self) -> None:
-        listeners = [*self._sites, *self._listeners]
-        await DeferredList([listener.stopService() for listener in listeners])
+        await self._refuse_clients()
         await DeferredList([keeper.stop() for keeper in self.keepers])
         if self._broker is not None:
             await self._broker.stopService()
         self.reloader.stopService()
+        await DeferredList([site.stopService() for site in self._sites])
 
     async def _broadcast(self, message: Message) -> dict[str, object]:
         present = [keeper.process for keeper in self.keepers]

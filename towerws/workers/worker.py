@@ -29,6 +29,10 @@ from towerws.workers.messages import MAX_BODY, Decoder, Kind, Message, MessageEr
 from towerws.workers.process import FIRST_SOCKET, MESSAGES_IN, MESSAGES_OUT
 from towerws.workers.sockets import AcceptingReactor, accepting_description
 
+#: Seconds for the supervisor to have us drain, when we get SIGTERM. systemd, for one, sends it to
+#: all processes of a service at the same time.
+TOLD_WITHIN = 1.0
+
 
 @implementer(IHalfCloseableProtocol)
 class Worker(Protocol):
@@ -50,6 +54,7 @@ class Worker(Protocol):
         self.status = 0
         self._reactor = reactor
         self._ending = False
+        self._draining = False
         self._decoder = Decoder()
         self._metrics = Metrics()
         self._server: Server | None = None
@@ -83,8 +88,15 @@ class Worker(Protocol):
         """End: the supervisor is gone."""
         self.end()
 
+    def terminated(self) -> None:
+        """Take note of SIGTERM: if it was for us alone we end, and another worker starts.
+
+        If it was for all, the supervisor says what to do, and ends us if it is in a hurry.
+        """
+        self._reactor.callLater(TOLD_WITHIN, self._end_alone)
+
     def end(self) -> None:
-        """Let the process end. Idempotent: systemd, for one, tells the supervisor and us."""
+        """Let the process end. Idempotent: both pipes may tell us."""
         if not self._ending:
             self._ending = True
             self._reactor.stop()
@@ -96,6 +108,10 @@ class Worker(Protocol):
             Fires when they are closed, within a bounded time.
         """
         return None if self._server is None else self._server.stopService()
+
+    def _end_alone(self) -> None:
+        if not self._draining:
+            self.end()
 
     def _fail(self) -> None:
         self.status = 1
@@ -117,6 +133,10 @@ class Worker(Protocol):
         elif message.kind is Kind.RELOAD:
             self._server.reloader.reload_all()
             self._reply({})
+        elif message.kind is Kind.DRAIN:
+            self._reply({})
+            self._draining = True
+            self._server.drain().addCallback(lambda _: self.end())
         elif message.kind is Kind.METRICS:
             families = [family.as_json() for family in self._metrics.collect()]
             self._reply({}, json.dumps(families).encode())
@@ -182,7 +202,7 @@ def main() -> int:
     worker = Worker(reactor)
     StandardIO(worker, MESSAGES_IN, MESSAGES_OUT, reactor)  # type: ignore[call-arg]  # not Windows'
     reactor.addSystemEventTrigger("before", "shutdown", worker.stop)
-    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.end))
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.terminated))
     reactor.run(installSignalHandlers=False)
     return worker.status
 
