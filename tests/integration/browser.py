@@ -5,7 +5,7 @@ import json
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,18 @@ class Page:
         origin: The page's origin, which browsers send.
     """
 
-    def __init__(self) -> None:
-        """Listen; nothing is shown yet."""
+    def __init__(
+        self,
+        modules: Mapping[str, Path] = {},
+        actions: Mapping[str, Callable[[Any], object]] = {},
+    ) -> None:
+        """Listen; nothing is shown yet.
+
+        Args:
+            modules: JavaScript that the page may import, by paths such as ``/towerws.js``.
+            actions: What the script may have done, by the paths that it posts to: called with what
+                it posts, as JSON; the answer is what is returned, as JSON.
+        """
         self._served = threading.Event()
         self._results: Any = None
         self._page = b""
@@ -40,18 +50,23 @@ class Page:
             """Serves the page, and takes its results."""
 
             def do_GET(self) -> None:  # http.server's name
-                """Serve the page."""
+                """Serve the page, or a module."""
+                module = modules.get(self.path)
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Type", "text/javascript" if module else "text/html")
                 self.end_headers()
-                self.wfile.write(page._page)
+                self.wfile.write(module.read_bytes() if module else page._page)
 
             def do_POST(self) -> None:  # http.server's name
-                """Take the results."""
-                page._results = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(204)
+                """Take the results, or do what is asked."""
+                posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = actions[self.path](posted) if self.path in actions else None
+                self.send_response(200)
                 self.end_headers()
-                page._served.set()
+                self.wfile.write(json.dumps(answer).encode())
+                if self.path not in actions:
+                    page._results = posted
+                    page._served.set()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the same
                 """Say nothing."""
