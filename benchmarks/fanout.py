@@ -195,7 +195,7 @@ def _arguments(keys: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", type=some, help=f"some of {','.join(keys)}")
     parser.add_argument("--repeats", type=int, default=5, help="rounds; slow servers get at most 3")
     parser.add_argument("--no-memory", action="store_true", help="leave the idle connections out")
-    parser.add_argument("--minutes", type=float, default=12.0, help="begin no turn after that")
+    parser.add_argument("--minutes", type=float, default=14.0, help="begin no turn after that")
     parser.add_argument("--results", type=Path, help="the JSON file to write")
     parser.add_argument("--plot", type=Path, help="the SVG file to write")
     arguments = parser.parse_args()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from benchmarks.cells import BURSTS, DEFLATED, LARGE, PACED, SPREAD, SUBSCRIBERS, Run, Work
 from benchmarks.measure import Spread
 from benchmarks.results import Entry, Results
+from benchmarks.rivals.towerws import NO_HISTORY, VARIANTS
 
 
 def markdown(results: Results) -> str:
@@ -21,6 +22,7 @@ def markdown(results: Results) -> str:
         _latency(measured),
         _memory(results.entries),
         _compression(measured),
+        _replay(measured),
         _remarks(results.entries),
         _versions(results.entries),
     ]
@@ -160,6 +162,36 @@ def _compression(entries: Sequence[Entry]) -> str:
             rows.append([entry.name, _figure(plain), _figure(deflated), ratio])
     header = ["µs of CPU per delivery, events of 4 KiB", "plain", "permessage-deflate", "ratio"]
     return _table(header, rows) if rows else ""
+
+
+def _replay(entries: Sequence[Entry]) -> str:
+    """Compare the variants of towerws: what it costs to keep events, and to send positions."""
+    variants = sorted(
+        (entry for entry in entries if entry.key in VARIANTS),
+        key=lambda entry: VARIANTS.index(entry.key),
+    )
+    plain = next((entry for entry in variants if entry.key == NO_HISTORY), None)
+    if plain is None or len(variants) < 2:
+        return ""
+    works = (PACED, SPREAD, BURSTS)
+    rows = []
+    for entry in variants:
+        cells = [entry.name]
+        for work in works:
+            cells.append(_figure(entry.spread(work.key, entry.cpu)))
+            cells.append(_figure(_ratios(entry, plain, work)))
+        rows.append(cells)
+    header = ["µs of CPU per delivery"]
+    for what in ("single events to 1,000", "single events to 100", "bursts of 16 to 1,000"):
+        header += [what, "times no history"]
+    return _table(header, rows)
+
+
+def _ratios(entry: Entry, plain: Entry, work: Work) -> Spread | None:
+    """Divide round by round: what the machine did meanwhile is in both figures of a round."""
+    pairs = zip(entry.runs.get(work.key, ()), plain.runs.get(work.key, ()), strict=False)
+    ratios = [entry.cpu(own) / plain.cpu(base) for own, base in pairs]
+    return Spread.of(ratios) if ratios else None
 
 
 def _remarks(entries: Sequence[Entry]) -> str:

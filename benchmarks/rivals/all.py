@@ -5,7 +5,7 @@ from benchmarks.rivals.channels import LAYERS, Channels
 from benchmarks.rivals.crossbar import Crossbar
 from benchmarks.rivals.floor import Floor
 from benchmarks.rivals.nchan import Nchan
-from benchmarks.rivals.towerws import Towerws
+from benchmarks.rivals.towerws import NO_HISTORY, WITH_POSITIONS, Towerws
 from benchmarks.rivals.web_stomp import WebStomp
 
 
@@ -14,8 +14,10 @@ def all_rivals() -> list[Rival]:
     return [
         Floor(),
         Floor(coalesce=True),
-        Towerws(broker=True),
-        Towerws(broker=False),
+        Towerws(),
+        Towerws(NO_HISTORY),
+        Towerws(WITH_POSITIONS),
+        Towerws(None),
         Nchan(),
         Crossbar(),
         WebStomp(),

@@ -1,4 +1,8 @@
-"""towerws itself, with RabbitMQ in front of it, or with its embedded source."""
+"""towerws itself, with RabbitMQ in front of it, or with its embedded source.
+
+Through RabbitMQ in three variants, to see what replay costs: as it is, for clients of AWX; without
+a history; and for clients that hear positions.
+"""
 
 import json
 import platform
@@ -16,16 +20,34 @@ from tests.integration.server import ServerProcess
 
 _EXCHANGE = "towerws.events"
 
+#: The subprotocol of the profile with positions.
+_V1 = "towerws.v1"
+
+#: The variants by their keys, and the one that the others are compared with.
+NO_HISTORY, AS_IT_IS, WITH_POSITIONS = VARIANTS = ("towerws-no-history", "towerws", "towerws-v1")
+
+_NAMES = {
+    NO_HISTORY: "towerws through RabbitMQ, no history",
+    AS_IT_IS: "towerws through RabbitMQ",
+    WITH_POSITIONS: "towerws through RabbitMQ, profile towerws.v1",
+}
+
 
 def group_name(group: int) -> str:
     """Name a group."""
     return f"job_events-{group}"
 
 
-def subscription(group: int) -> Step:
-    """Subscribe as AWX's clients do."""
+def subscription(group: int, *, positions: bool = False) -> Step:
+    """Subscribe as AWX's clients do.
+
+    Args:
+        group: The group's number.
+        positions: Insist on an answer that has a position: the profile is another one else.
+    """
     request = json.dumps({"groups": {"job_events": [group]}}).encode()
-    return Step(websocket.client_frame(request), b"groups_current")
+    until = b'], "position": "' if positions else b"groups_current"
+    return Step(websocket.client_frame(request), until)
 
 
 class Towerws:
@@ -35,17 +57,21 @@ class Towerws:
     idle_connections = 10_000
     broker_counts = False
 
-    def __init__(self, *, broker: bool) -> None:
+    def __init__(self, variant: str | None = AS_IT_IS) -> None:
         """Prepare; nothing is started.
 
         Args:
-            broker: Through RabbitMQ; the embedded source otherwise.
+            variant: One of `VARIANTS`, through RabbitMQ; the embedded source if None.
         """
-        self.name = "towerws through RabbitMQ" if broker else "towerws, embedded source"
-        self.key = "towerws" if broker else "towerws-embedded"
+        broker = variant is not None
+        self.name = _NAMES[variant] if variant is not None else "towerws, embedded source"
+        self.key = variant or "towerws-embedded"
         self.way_in = "AMQP; a burst is one write" if broker else "HTTP POST; a burst is pipelined"
-        self.works: Collection[str] = (*WORKS, "large", "deflated") if broker else WORKS
+        compares_compression = variant in {AS_IT_IS, WITH_POSITIONS}
+        self.works: Collection[str] = (*WORKS, *("large", "deflated") * compares_compression)
         self._with_broker = broker
+        self._subprotocol = _V1 if variant == WITH_POSITIONS else ""
+        self._options = ("--history-events", "0") if variant == NO_HISTORY else ()
         self._node: RabbitMQNode | None = None
         self._broker_version: tuple[str, ...] = ()
         self._process: ServerProcess | None = None
@@ -76,6 +102,7 @@ class Towerws:
         command = (sys.executable, "-m", "twisted", "--log-level", "warn")
         self._process = ServerProcess(
             *("--max-connections", "0"),
+            *self._options,
             broker=None if self._node is None else self._node.url,
             command=command,
         )
@@ -94,11 +121,13 @@ class Towerws:
 
     def steps(self, group: int, *, compressed: bool = False) -> Sequence[Step]:
         """Open the websocket and subscribe."""
-        extensions = "permessage-deflate" if compressed else ""
-        return [
-            websocket.opening(self.port, "/websocket/", extensions=extensions),
-            subscription(group),
-        ]
+        opening = websocket.opening(
+            self.port,
+            "/websocket/",
+            protocol=self._subprotocol,
+            extensions="permessage-deflate" if compressed else "",
+        )
+        return [opening, subscription(group, positions=bool(self._subprotocol))]
 
     def publisher(self) -> Publisher:
         """Publish as backends do."""

@@ -15,6 +15,7 @@ from tests.cli.memory import Network
 from tests.cli.test_emit import PublisherInMemory
 from towerws.cli import bench, emit, main
 from towerws.cli.bench import preflight
+from towerws.cli.bench.crowd import Crowd
 from towerws.cli.bench.result import Deliveries
 from towerws.cli.bench.table import table
 
@@ -53,7 +54,9 @@ class BenchTests(SynchronousTestCase):
     def test_table(self) -> None:
         """The figures go to standard output, and the status says that all is not well."""
         self.assertEqual(self.bench(), 1)
-        self.assertIn("2 connections to 127.0.0.1:8051, 1 group", self.stdout.getvalue())
+        self.assertIn(
+            "2 connections to 127.0.0.1:8051, profile awx, 1 group", self.stdout.getvalue()
+        )
         self.assertIn("2 failed: cannot connect", self.stdout.getvalue())
         self.assertEqual((self.stderr.getvalue(), PublisherInMemory.open), ("", 0))
 
@@ -63,6 +66,14 @@ class BenchTests(SynchronousTestCase):
         (line,) = self.stdout.getvalue().splitlines()
         document = json.loads(line)
         self.assertEqual((document["server"], document["ok"]), ("127.0.0.1:9", False))
+
+    def test_profile(self) -> None:
+        """The connections speak what is asked for."""
+        made = mock.Mock(side_effect=Crowd)
+        self.patch(bench, "Crowd", made)
+        for argv, subprotocol in (((), None), (("--profile", "v1"), "towerws.v1")):
+            self.bench(*argv)
+            self.assertEqual(made.call_args.kwargs["subprotocol"], subprotocol)
 
     def test_publisher(self) -> None:
         """Events go to where ``--url`` says, and each is tried."""

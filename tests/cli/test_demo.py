@@ -10,12 +10,14 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, ServerEnd, Terminal, end, joined
+from tests.cli.memory import Network, Terminal
+from tests.client.memory import ACCEPT, ServerEnd, end, joined
 from towerws.cli import demo, main
 from towerws.cli.demo import ARRIVAL_TIMEOUT, DEFAULT_PORTS, START_TIMEOUT, Witness
 from towerws.cli.errors import CommandError
 from towerws.cli.output import EventPrinter, Style
 from towerws.cli.recording import shipped
+from towerws.client import Event
 
 PAYLOADS = [json.dumps(each.event).encode() for each in shipped()]
 
@@ -32,7 +34,7 @@ class WitnessTests(SynchronousTestCase):
     def hear(self, *payloads: bytes) -> Witness:
         """Let events arrive."""
         for payload in payloads:
-            self.witness.event(payload, None)
+            self.witness.event(Event(None, None, payload, None))
         return self.witness
 
     def test_all(self) -> None:
@@ -72,7 +74,8 @@ class WitnessTests(SynchronousTestCase):
         stderr = io.StringIO()
         self.patch(sys, "stderr", stderr)
         self.witness.notice("away")
-        self.assertEqual(stderr.getvalue(), "towerws: away\n")
+        self.witness.gap("back")
+        self.assertEqual(stderr.getvalue(), "towerws: away\ntowerws: gap: back\n")
 
 
 class Performance(SynchronousTestCase):

@@ -11,7 +11,9 @@ from unittest import mock
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, Terminal, end, joined
+from tests.cli.memory import Network, Terminal
+from tests.client.memory import ACCEPT, end, joined
+from tests.client.v1 import ACCEPT_V1, V1, enveloped, gap, reply
 from towerws.cli import listen, main
 from towerws.cli.errors import CommandError
 
@@ -133,29 +135,58 @@ class ListenTests(SynchronousTestCase):
         self.listen()
         self.assertEqual(self.network.accept().request.headers["authorization"], "Bearer abc.def")
 
-    def test_bad_secrets(self) -> None:
-        """What would be a second header is refused, and not repeated."""
-        for variable in ("TOWERWS_COOKIE", "TOWERWS_BEARER"):
-            os.environ[variable] = "secret\r\nX: y"
-            error = str(self.failureResultOf(self.listen(), CommandError).value)
-            del os.environ[variable]
-            self.assertIn(variable, error)
-            self.assertNotIn("secret", error)
+    def test_unknown(self) -> None:
+        """A server that does not know us ends it, with a hint of how credentials are given."""
+        listening = self.listen()
+        self.network.accept().send(b'{"close": true}')
+        error = self.failureResultOf(listening, CommandError).value
+        self.assertIn("does not know us", str(error))
+        self.assertIn("TOWERWS_COOKIE", str(error))
 
-    def test_url_of_the_environment(self) -> None:
-        """The URL comes from the command line, else from the environment, else it is our own."""
-        for argv, variable, host in (
-            (("--url", "ws://a:1/"), "ws://b:1/", "a"),
-            ((), "ws://b:1/", "b"),
-            ((), "", "127.0.0.1"),
-        ):
-            os.environ["TOWERWS_WS_URL"] = variable
-            self.assertEqual(listen.target_of(parse("jobs-summary", *argv).url).host, host)
+    def test_gap(self) -> None:
+        """Events that may be missing are told on standard error, and end nothing."""
+        listening = self.listen("--count", "1")
+        server = self.network.accept(subprotocol=V1)
+        server.send(ACCEPT_V1, reply("p1"), gap(r"broker away\u001b[2J", "p2"))
+        self.assertIn("towerws: gap: broker away\\x1b[2J\n", self.stderr.getvalue())
+        self.assertNoResult(listening)
+        server.send(enveloped("p3", b"{}"))
+        self.assertEqual(self.successResultOf(listening), 0)
 
-    def test_bad_url(self) -> None:
-        """A URL that is none is told."""
-        error = self.assertRaises(CommandError, listen.target_of, "http://a")
-        self.assertIn("does not begin with ws://", str(error))
+    def test_restart(self) -> None:
+        """It comes back and goes on: what came meanwhile is printed as if nothing had been."""
+        self.listen()
+        server = self.network.accept(subprotocol=V1)
+        server.send(ACCEPT_V1, reply("p1"), enveloped("p2", b'{"a": 1}'))
+        server.close(1012, "restart")
+        self.network.reactor.advance(2)
+        again = self.network.accept(subprotocol=V1)
+        self.assertEqual(json.loads(again.frames[0])["since"], "p2")
+        again.send(ACCEPT_V1, reply("p3", replayed=1), enveloped("p3", b'{"b": 2}'))
+        self.assertEqual(self.stdout.written, b'{"a": 1}\n{"b": 2}\n')
+        self.assertNotIn("gap", self.stderr.getvalue())
+
+    def test_positions_on_a_terminal(self) -> None:
+        """There, too, they are printed as JSON."""
+        self.stdout = Terminal(tty=True)
+        self.listen("--positions", "--no-colour")
+        self.network.accept().send(ACCEPT, b"{}")
+        self.assertEqual(self.stdout.written, b'{"group": null, "position": null, "event": {}}\n')
+
+    def test_positions(self) -> None:
+        """They are printed where asked for, null where the server has none; and gone on from."""
+        self.listen("--positions", "--since", "p1")
+        server = self.network.accept(subprotocol=V1)
+        self.assertEqual(json.loads(server.frames[0])["since"], "p1")
+        server.send(ACCEPT_V1, reply("p2", replayed=0), enveloped("p3", b'{ "a":1}'))
+        server.drop()
+        self.network.reactor.advance(2)
+        self.network.accept().send(ACCEPT, b"{}")
+        self.assertEqual(
+            self.stdout.written,
+            b'{"group": "jobs-summary", "position": "p3", "event": { "a":1}}\n'
+            b'{"group": null, "position": null, "event": {}}\n',
+        )
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -180,6 +211,9 @@ class ArgumentTests(SynchronousTestCase):
             (("a-b", "--header", "no colon"), "'no colon' is not the NAME of a NAME:VALUE"),
             (("a-b", "--header", "A: b\nC: d"), "'A' is not the NAME of a NAME:VALUE"),
             (("a-b", "--json", "--text"), "not allowed with"),
+            (("a-b", "--positions", "--text"), "not allowed with"),
+            (("a-b", "--since", ""), "a position has 1 to 128 characters"),
+            (("a-b", "--since", 129 * "p"), "a position has 1 to 128 characters"),
         ):
             self.assertEqual(self.assertRaises(SystemExit, parse, *argv).code, 2)
             self.assertIn(sentence, self.stderr.getvalue())

@@ -10,12 +10,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, ProcessInMemory, end
-from tests.cli.test_client import Ears
+from tests.cli.memory import Network, ProcessInMemory
+from tests.client.ears import Ears
+from tests.client.memory import ACCEPT, end
 from towerws.cli import stage
 from towerws.cli.errors import CommandError
 from towerws.cli.stage import LateError, Stage, free_ports, is_free
-from towerws.cli.target import Target
+from towerws.client import Target
 
 
 class StageTests(SynchronousTestCase):

@@ -18,7 +18,8 @@ from towerws.cli import output, recording, replay
 from towerws.cli.errors import CommandError
 from towerws.cli.reactor import run_in_reactor
 from towerws.cli.stage import LOOPBACK, LateError, Stage, free_ports, is_free, show_line
-from towerws.cli.target import DEFAULT_PATH, Target
+from towerws.client import Event, Target
+from towerws.client.target import DEFAULT_PATH
 
 #: The server's default ports: websocket, operators' site.
 DEFAULT_PORTS = (8051, 8052)
@@ -71,12 +72,16 @@ class Witness:
         if not self.ready.called:
             self.ready.callback(None)
 
-    def event(self, payload: bytes, event: object) -> None:
+    def event(self, event: Event) -> None:
         """Keep and print an event."""
-        self._received.append(payload)
-        self._printer.print(payload, event)
+        self._received.append(event.payload)
+        self._printer.print(event.payload, event.value)
         if len(self._received) == len(self._expected):
             self.complete.callback(None)
+
+    def gap(self, why: str) -> None:
+        """Tell that events may be missing; the verdict says whether any is."""
+        output.say(f"gap: {why}")
 
     def notice(self, sentence: str) -> None:
         """Tell of troubles."""

@@ -1,30 +1,22 @@
 """`towerws listen`: prints the events of groups as they come, and comes back when they stop."""
 
-import os
-import re
+import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from towerws.cli import output
-from towerws.cli.client import Refused, Subscription
+from towerws.cli import connecting, output
 from towerws.cli.errors import CommandError
-from towerws.cli.listener import Listener
 from towerws.cli.reactor import run_in_reactor
 from towerws.cli.render import neutralise
-from towerws.cli.target import Target
+from towerws.client import Event, Listener, Refused, Unknown
 from towerws.core.groups import GroupError, split_name
+from towerws.core.wire_v1 import MAX_POSITION
 
-DEFAULT_URL = "ws://127.0.0.1:8051/websocket/"
-
-#: The cookie whose value AWX wants again as ``xrftoken`` in every subscribe frame.
-_CSRF_COOKIE = "csrftoken"
-
-#: A header's name (RFC 9110, token), and a value without what would end it.
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]*)")
+_HINT = " (TOWERWS_COOKIE, TOWERWS_BEARER)"
 
 #: Longest ``--for``, in seconds: some 30 years.
 _LONGEST = 1e9
@@ -38,6 +30,10 @@ environment:
   SSL_CERT_FILE   certificates that wss:// trusts, where the system's are not enough
   NO_COLOR        no colours
 
+When the connection is lost it comes back, and a towerws server sends what came meanwhile. Where
+events may be missing all the same, standard error says "gap: ..." and why; so it does each time
+after a server without positions, such as AWX's own.
+
 exit status: 0 after --count events or --for seconds, 1 when the server refuses or --for was over
 before --count, 130 after Ctrl-C, 141 when nobody reads the output any more."""
 
@@ -50,7 +46,13 @@ class PrintingAudience:
     """
 
     def __init__(
-        self, printer: output.EventPrinter, name: str, count: int | None, enough: Callable[[], None]
+        self,
+        printer: output.EventPrinter,
+        name: str,
+        count: int | None,
+        enough: Callable[[], None],
+        *,
+        with_positions: bool = False,
     ) -> None:
         """Hear nothing yet.
 
@@ -59,27 +61,48 @@ class PrintingAudience:
             name: What to call the server.
             count: How many events are enough; no number is, if not given.
             enough: Called once, when they have come.
+            with_positions: Whether to print the position of each event along.
         """
         self.heard = 0
         self._printer = printer
         self._name = name
         self._count = count
         self._enough = enough
+        self._with_positions = with_positions
 
     def joined(self, groups: Sequence[str]) -> None:
         """Say that the subscription is in force."""
         output.say(f"listening to {', '.join(groups)} at {self._name}")
 
-    def event(self, payload: bytes, event: object) -> None:
+    def event(self, event: Event) -> None:
         """Print an event."""
-        self._printer.print(payload, event)
+        payload = enveloped(event) if self._with_positions else event.payload
+        self._printer.print(payload, event.value)
         self.heard += 1
         if self.heard == self._count:
             self._enough()
 
+    def gap(self, why: str) -> None:
+        """Say that events may be missing."""
+        output.say(f"gap: {why}")
+
     def notice(self, sentence: str) -> None:
         """Pass on what else happened."""
         output.say(sentence)
+
+
+def enveloped(event: Event) -> bytes:
+    """Write an event as profile "towerws.v1" sends it.
+
+    Args:
+        event: The event, of any profile.
+
+    Returns:
+        A JSON object with ``group`` and ``position``, null where the server tells none, and
+        ``event``, the payload byte for byte.
+    """
+    head = json.dumps({"group": event.group, "position": event.position})
+    return b'%b, "event": %b}' % (head.removesuffix("}").encode(), event.payload)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -95,30 +118,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         "groups", nargs="+", type=_group, metavar="GROUP", help="such as jobs-status_changed"
     )
     parser.add_argument(
-        "--url", help=f"ws://, wss:// or ws+unix:///path/of/socket (default {DEFAULT_URL})"
+        "--url",
+        help=f"ws://, wss:// or ws+unix:///path/of/socket (default {connecting.DEFAULT_URL})",
     )
     parser.add_argument("--count", type=_positive_int, metavar="N", help="end after N events")
     parser.add_argument(
         "--for", dest="seconds", type=_positive, metavar="SECONDS", help="end after so long"
     )
-    add_header(parser)
-    output.add_arguments(parser)
-
-
-def add_header(parser: ArgumentParser) -> None:
-    """Add the option for headers of the handshake.
-
-    Args:
-        parser: A command's parser.
-    """
     parser.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        type=_header,
-        metavar="NAME:VALUE",
-        help="a header for the handshake; may be given again",
+        "--since",
+        type=_position,
+        metavar="POSITION",
+        help="begin with what came after a position that --positions has shown",
     )
+    connecting.add_header(parser)
+    output.add_arguments(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -153,8 +167,8 @@ async def listen(reactor: Any, arguments: Namespace, stdout: TextIO) -> int:
         BrokenPipeError: Nobody reads the events any more.
         CancelledError: It was cancelled.
     """
-    target = target_of(arguments.url)
-    subscription = subscription_to(arguments.groups, arguments.header)
+    target = connecting.target_of(arguments.url)
+    subscription = connecting.subscription_to(arguments.groups, arguments.header)
     enough = False
 
     def stop() -> None:
@@ -162,15 +176,23 @@ async def listen(reactor: Any, arguments: Namespace, stdout: TextIO) -> int:
         enough = True
         listening.cancel()
 
-    style = output.choose(stdout, as_json=arguments.as_json, colour=arguments.colour)
-    printer = output.EventPrinter(stdout, style, pad=max(map(len, arguments.groups)))
-    audience = PrintingAudience(printer, target.name, arguments.count, stop)
-    listening = Deferred.fromCoroutine(Listener(reactor, target, subscription, audience).run())
+    as_json = True if arguments.positions else arguments.as_json
+    style = output.choose(stdout, as_json=as_json, colour=arguments.colour)
+    audience = PrintingAudience(
+        output.EventPrinter(stdout, style, pad=max(map(len, arguments.groups))),
+        target.name,
+        arguments.count,
+        stop,
+        with_positions=arguments.positions,
+    )
+    listener = Listener(reactor, target, subscription, audience, since=arguments.since)
+    listening = Deferred.fromCoroutine(listener.run())
     timer = reactor.callLater(arguments.seconds, stop) if arguments.seconds else None
     try:
         await listening
     except Refused as refusal:
-        raise CommandError(neutralise(str(refusal))) from None
+        hint = _HINT if isinstance(refusal, Unknown) else ""
+        raise CommandError(neutralise(f"{refusal}{hint}")) from None
     except CancelledError:
         if not enough:
             raise
@@ -178,52 +200,6 @@ async def listen(reactor: Any, arguments: Namespace, stdout: TextIO) -> int:
         if timer is not None and timer.active():
             timer.cancel()
     return 0 if arguments.count is None or audience.heard >= arguments.count else 1
-
-
-def target_of(url: str | None) -> Target:
-    """Find the server to listen to.
-
-    Args:
-        url: What the command line names, if it does.
-
-    Returns:
-        What it names, else the environment, else the server on this machine.
-
-    Raises:
-        CommandError: The URL is none.
-    """
-    try:
-        return Target.parse(url or os.environ.get("TOWERWS_WS_URL") or DEFAULT_URL)
-    except ValueError as error:
-        raise CommandError(str(error)) from None
-
-
-def subscription_to(groups: Sequence[str], header: Iterable[tuple[str, str]]) -> Subscription:
-    """Say what to ask the server for, with the credentials of the environment.
-
-    Args:
-        groups: Full names.
-        header: What ``--header`` gave, pair by pair.
-
-    Returns:
-        The subscription.
-
-    Raises:
-        CommandError: The cookie or the token cannot be.
-    """
-    headers = dict(header)
-    for variable, form in (
-        ("TOWERWS_COOKIE", "Cookie:{}"),
-        ("TOWERWS_BEARER", "Authorization:Bearer {}"),
-    ):
-        if secret := os.environ.get(variable, "").strip():
-            try:
-                headers.update([_header(form.format(secret))])
-            except ArgumentTypeError:
-                raise CommandError(f"{variable} has a character that no header has") from None
-    pairs = (part.partition("=") for part in headers.get("Cookie", "").split(";"))
-    tokens = [value.strip().strip('"') for name, _, value in pairs if name.strip() == _CSRF_COOKIE]
-    return Subscription(groups, headers, tokens[0] if tokens else None)
 
 
 def _group(text: str) -> str:
@@ -234,11 +210,10 @@ def _group(text: str) -> str:
     return text
 
 
-def _header(text: str) -> tuple[str, str]:
-    match = _HEADER.fullmatch(text)
-    if match is None:
-        raise ArgumentTypeError(f"{text.partition(':')[0]!r} is not the NAME of a NAME:VALUE")
-    return match[1].title(), match[2].rstrip()
+def _position(text: str) -> str:
+    if not 0 < len(text) <= MAX_POSITION:
+        raise ArgumentTypeError(f"a position has 1 to {MAX_POSITION} characters")
+    return text
 
 
 def _positive_int(text: str) -> int:

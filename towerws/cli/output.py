@@ -47,6 +47,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_false",
         help="print a line that people can read (the default on a terminal)",
     )
+    form.add_argument(
+        "--positions",
+        action="store_true",
+        help="print each event with its group and its position, as JSON, one a line",
+    )
     parser.add_argument(
         "--colour",
         "--color",

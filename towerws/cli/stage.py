@@ -18,11 +18,9 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from towerws.cli.child import Child
-from towerws.cli.client import Audience, Refused, Subscription
 from towerws.cli.errors import INTERRUPTED, CommandError
-from towerws.cli.listener import Listener
 from towerws.cli.render import neutralise
-from towerws.cli.target import Target
+from towerws.client import Audience, Listener, Refused, Subscription, Target
 
 T = TypeVar("T")
 

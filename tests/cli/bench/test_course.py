@@ -6,7 +6,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, ServerEnd, Terminal, end, joined
+from tests.cli.memory import Network, Terminal
+from tests.client.memory import ACCEPT, ServerEnd, end, joined
 from towerws.cli.bench import course
 from towerws.cli.bench.course import LONGEST_WAIT, QUIET, SHORT_WAIT, Course
 from towerws.cli.bench.crowd import Crowd
@@ -15,9 +16,8 @@ from towerws.cli.bench.observations import Observations
 from towerws.cli.bench.plan import Plan
 from towerws.cli.bench.publishing import Publishing
 from towerws.cli.bench.result import Deliveries, Result
-from towerws.cli.client import Subscription
 from towerws.cli.progress import ProgressLine
-from towerws.cli.target import Target
+from towerws.client import Subscription, Target
 from towerws.notify.encoder import encode
 
 SECOND = 1_000_000_000

@@ -8,12 +8,12 @@ from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, ServerEnd, end, joined
+from tests.cli.memory import Network
+from tests.client.memory import ACCEPT, ServerEnd, end, joined
 from towerws.cli.bench import crowd
 from towerws.cli.bench.crowd import CLOSE_TIMEOUT, SUBSCRIBE_TIMEOUT, TOLERANCE, Crowd
 from towerws.cli.bench.observations import Observations
-from towerws.cli.client import Subscription
-from towerws.cli.target import Target
+from towerws.client import Subscription, Target
 
 CLOSED = Failure(ConnectionDone())
 

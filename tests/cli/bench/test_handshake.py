@@ -5,7 +5,7 @@ import base64
 from twisted.trial.unittest import SynchronousTestCase
 
 from towerws.cli.bench.handshake import HandshakeError, check, new_key, request
-from towerws.cli.target import Target
+from towerws.client import Target
 
 #: The example of RFC 6455, section 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -30,6 +30,15 @@ class RequestTests(SynchronousTestCase):
             "Cookie: a=b",
         ):
             self.assertIn(line, lines)
+
+    def test_subprotocol(self) -> None:
+        """One is offered only if it is to be."""
+        target = Target.parse("ws://localhost/")
+        self.assertIn(
+            b"\r\nSec-WebSocket-Protocol: towerws.v1\r\n",
+            request(target, {}, KEY, "towerws.v1"),
+        )
+        self.assertNotIn(b"Protocol", request(target, {}, KEY))
 
     def test_key(self) -> None:
         """Keys are 16 random bytes."""
@@ -59,6 +68,15 @@ class CheckTests(SynchronousTestCase):
         ):
             error = self.assertRaises(HandshakeError, check, answer, KEY)
             self.assertTrue(str(error).startswith(reason), error)
+
+    def test_subprotocol(self) -> None:
+        """The server has to select what was offered."""
+        answer = f"HTTP/1.1 101 Switching\r\n{ACCEPT}"
+        selected = f"{answer}\r\nsec-websocket-protocol: towerws.v1".encode()
+        check(selected, KEY, "towerws.v1")
+        for each in (answer.encode(), selected.replace(b"v1", b"awx")):
+            error = self.assertRaises(HandshakeError, check, each, KEY, "towerws.v1")
+            self.assertEqual(str(error), "the server does not speak towerws.v1")
 
     def test_long_refusal(self) -> None:
         """What a server says is cut."""

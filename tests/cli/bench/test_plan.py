@@ -28,8 +28,9 @@ class PlanTests(SynchronousTestCase):
     def test_options(self) -> None:
         """Every field has its option."""
         argv = "--connections 7 --groups 3 --rate 0.5 --seconds 2 --warm-up 0 --burst 4 --size 99"
-        made = plan(*argv.split(), "--connect-rate", "20", "--publishers", "5")
-        self.assertEqual(made, Plan(7, 3, 0.5, 2, 0, 4, 99, 20, 5))
+        argv += " --connect-rate 20 --publishers 5 --profile v1"
+        made = plan(*argv.split())
+        self.assertEqual(made, Plan(7, 3, 0.5, 2, 0, 4, 99, 20, 5, "v1"))
         self.assertEqual((made.parts, Plan().parts), (3, 1))
 
     def test_bounds(self) -> None:

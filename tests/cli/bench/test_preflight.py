@@ -19,7 +19,7 @@ from towerws.cli.bench.preflight import (
     require_loopback,
 )
 from towerws.cli.errors import CommandError
-from towerws.cli.target import Target
+from towerws.client import Target
 
 
 class PreflightCase(SynchronousTestCase):

@@ -13,8 +13,7 @@ from towerws.cli.bench.plan import Plan
 from towerws.cli.bench.publishing import Publishing
 from towerws.cli.bench.result import Deliveries, Result, milliseconds
 from towerws.cli.bench.subscriber import Subscriber
-from towerws.cli.client import Subscription
-from towerws.cli.target import Target
+from towerws.client import Subscription, Target
 
 MILLISECOND = 1_000_000
 
@@ -96,7 +95,12 @@ class ResultTests(SynchronousTestCase):
             {"deliveries": Deliveries(delivered=6, reordered=1)},
         ):
             self.assertFalse(result(**change).ok)
-        for name, value in (("surplus", 1), ("lost", {"x": 1}), ("subscribed", of(1))):
+        for name, value in (
+            ("surplus", 1),
+            ("lost", {"x": 1}),
+            ("gaps", {"x": 1}),
+            ("subscribed", of(1)),
+        ):
             bad = result()
             setattr(bad.seen, name, value)
             self.assertFalse(bad.ok, name)
@@ -159,7 +163,8 @@ class ResultTests(SynchronousTestCase):
         self.assertEqual(
             (document["ok"], document["interrupted"], document["server"]), (True, True, "server:1")
         )
-        self.assertEqual(document["plan"]["connections"], 2)
+        self.assertEqual((document["plan"]["connections"], document["plan"]["profile"]), (2, "awx"))
+        self.assertEqual(document["connections"]["gaps"], {})
         self.assertEqual(document["connections"]["subscribed_ms"]["p99"], 2)
         self.assertEqual(document["events"]["published"], 3)
         deliveries = document["deliveries"]

@@ -1,8 +1,10 @@
 """What events of a load test hold."""
 
+import json
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.cli.bench.stamp import MAX_NUMBER, SMALLEST, read, stamped
+from towerws.cli.bench.stamp import MAX_NUMBER, SMALLEST, read, read_enveloped, stamped
 from towerws.notify.encoder import encode
 
 
@@ -15,6 +17,27 @@ class StampTests(SynchronousTestCase):
             payload = encode(stamped(number, moment, size))
             self.assertEqual(len(payload), size)
             self.assertEqual(read(payload), (number, moment))
+
+    def test_enveloped(self) -> None:
+        """So they do out of an envelope, whatever the position looks like."""
+        payload = encode(stamped(7, 5, 100))
+        for position in ("p", "1" * 128, r"\", \"event\": {\"bench\": \"0"):
+            frame = b'{"group": "a-b", "position": "%b", "event": %b}'
+            frame %= position.encode(), payload
+            self.assertEqual(json.loads(frame)["group"], "a-b")
+            self.assertEqual(read_enveloped(frame), (7, 5))
+            self.assertIsNone(read(frame))
+
+    def test_other_frames(self) -> None:
+        """Nothing else in profile "towerws.v1" is taken for an event, and no bare one."""
+        for payload in (
+            b'{"heartbeat": "p"}',
+            b'{"group": "a-b", "position": "p", "event": {"x": 1}}',
+            b'{"group": "a-b", "position": "p", "event": {"bench": "x"}}',
+            encode(stamped(7, 5, 100)),
+            10 * b" " + encode(stamped(7, 5, 100)),
+        ):
+            self.assertIsNone(read_enveloped(payload))
 
     def test_others(self) -> None:
         """Nothing else is taken for an event."""

@@ -7,12 +7,13 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.cli.memory import ACCEPT, Network, ServerEnd, joined
+from tests.cli.memory import Network
+from tests.client.memory import ACCEPT, ServerEnd, joined
+from tests.client.v1 import ACCEPT_V1, V1, enveloped, gap, heartbeat, reply
 from towerws.cli.bench.observations import Observations
 from towerws.cli.bench.stamp import stamped
 from towerws.cli.bench.subscriber import NotSubscribed, Subscriber
-from towerws.cli.client import Subscription
-from towerws.cli.target import Target
+from towerws.client import Subscription, Target
 from towerws.notify.encoder import encode
 
 
@@ -29,14 +30,20 @@ class SubscriberTests(SynchronousTestCase):
         self.network = Network(self)
         self.now = 1000
         self.seen = Observations()
+        self.client = self.make()
+
+    def make(self, subprotocol: str | None = None) -> Subscriber:
+        """Make a client."""
         target = Target.parse("ws://localhost/websocket/?a=b")
         subscription = Subscription(["bench_1-0"], {"Cookie": "a=b"}, "token")
-        self.client = Subscriber(target, subscription, 0, self.seen, lambda: self.now)
+        return Subscriber(
+            target, subscription, 0, self.seen, lambda: self.now, subprotocol=subprotocol
+        )
 
-    def accept(self, *frames: bytes) -> ServerEnd:
+    def accept(self, *frames: bytes, subprotocol: str | None = None) -> ServerEnd:
         """Connect, and let the server send frames, a microsecond after the client began."""
         self.now += 1000
-        server = self.network.accept(self.client)
+        server = self.network.accept(self.client, subprotocol=subprotocol)
         server.send(*frames)
         return server
 
@@ -83,6 +90,26 @@ class SubscriberTests(SynchronousTestCase):
         self.assertEqual(self.seen.errors, {"no": 2})
         self.assertEqual(self.seen.surplus, 3)
 
+    def test_v1(self) -> None:
+        """In profile "towerws.v1" events come in envelopes; gaps are kept, heartbeats are not."""
+        self.client = self.make(V1)
+        server = self.accept(ACCEPT_V1, reply("p1", "bench_1-0"), subprotocol=V1)
+        self.assertEqual(server.request.protocols, [V1])
+        self.assertNotIn(b"since", server.frames[0])
+        self.successResultOf(self.client.ready)
+        self.now = 5000
+        server.send(enveloped("p2", event(0, 3000), "bench_1-0"), heartbeat("p2"))
+        self.assertEqual((self.client.tally.received, self.seen.latency.largest), (1, 2000))
+        self.assertEqual((self.seen.gaps, self.seen.surplus), ({}, 0))
+        server.send(gap("away", "p3"), b'{"reconnect": {"after_ms": 1}}', event(1, 1), b"{}")
+        self.assertEqual((self.seen.gaps, self.seen.surplus), ({"away": 1}, 2))
+
+    def test_no_v1(self) -> None:
+        """A server that does not speak it is none to measure it with."""
+        self.client = self.make(V1)
+        self.accept()
+        self.assertEqual(self.refusal(), "the server does not speak towerws.v1")
+
     def test_ping(self) -> None:
         """A Ping is answered, a Pong is not."""
         server = self.open()
@@ -115,7 +142,7 @@ class SubscriberTests(SynchronousTestCase):
     def test_no_anonymous_users(self) -> None:
         """A server that lets nobody in is told as such."""
         self.accept(b'{"close": true}')
-        self.assertIn("TOWERWS_COOKIE", self.refusal())
+        self.assertIn("does not know us", self.refusal())
 
     def test_no_group(self) -> None:
         """A subscription to nothing is none."""

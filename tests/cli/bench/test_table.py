@@ -10,7 +10,7 @@ from towerws.cli.bench.result import Deliveries
 from towerws.cli.bench.table import table
 
 GOOD = """\
-2 connections to server:1, 1 group, 1 events/s in each, 256 bytes, 3 s
+2 connections to server:1, profile awx, 1 group, 1 events/s in each, 256 bytes, 3 s
 
 connections             2 of 2 subscribed
 events                  3 of 3 published and confirmed
@@ -38,17 +38,21 @@ class TableTests(SynchronousTestCase):
     def test_bad(self) -> None:
         """Reasons stand below what they are about; nothing in them drives the terminal."""
         bad = result(interrupted=True, deliveries=Deliveries(1000, 2, 3, 4))
-        bad.plan = replace(bad.plan, groups=2, burst=16)
+        bad.plan = replace(bad.plan, groups=2, burst=16, profile="v1")
         bad.seen.failed = Counter({"HTTP 503 \x1b[2J": 1200})
         bad.seen.lost = Counter({"closed with 1013 slow": 2})
+        bad.seen.gaps = Counter({"away": 3})
         bad.published.failures = Counter({"away": 5})
         bad.published.confirm = of(1234)
         bad.seen.errors["no"] = 1
         text = table(bad)
-        self.assertIn(", 2 groups, 1 events/s in each, 256 bytes, 3 s, bursts of 16 (int", text)
+        self.assertIn(
+            ", profile v1, 2 groups, 1 events/s in each, 256 bytes, 3 s, bursts of 16 (int", text
+        )
         for line in (
             "                        1,200 failed: HTTP 503 \\x1b[2J",
             "                        2 lost: closed with 1013 slow",
+            "                        3 gaps: away",
             "                        5 failed: away",
             "deliveries              1,000 of 1,002, 2 per second",
             "                        2 lost, 3 duplicated, 4 out of order",

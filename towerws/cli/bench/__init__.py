@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, TextIO
 
-from towerws.cli import emit, listen
+from towerws.cli import connecting, emit
 from towerws.cli.bench import plan as plans
 from towerws.cli.bench import preflight
 from towerws.cli.bench.course import Course
@@ -38,7 +38,7 @@ environment:
   TOWERWS_BEARER  a token, sent as Authorization: Bearer
 
 exit status: 0 when every connection was opened and every event published and delivered, once and in
-order; 1 when not; 130 after Ctrl-C, which prints what there is so far."""
+order, and no gap was told; 1 when not; 130 after Ctrl-C, which prints what there is so far."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,10 +55,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--ws-url",
         metavar="URL",
         help="ws://, wss:// or ws+unix:///path/of/socket, where to listen "
-        f"(default {listen.DEFAULT_URL})",
+        f"(default {connecting.DEFAULT_URL})",
     )
     emit.add_url(parser)
-    listen.add_header(parser)
+    connecting.add_header(parser)
     parser.add_argument(
         "--remote",
         action="store_true",
@@ -81,7 +81,7 @@ def run(arguments: Namespace) -> int:
         BrokenPipeError: Nobody reads our standard output any more.
     """
     plan = Plan.of(arguments)
-    target = listen.target_of(arguments.ws_url)
+    target = connecting.target_of(arguments.ws_url)
     if not arguments.remote:
         hosts = preflight.hosts_published_to(arguments.url)
         if target.socket is None:
@@ -94,7 +94,7 @@ def run(arguments: Namespace) -> int:
     # Two tests at a time do not hear each other, and nobody else hears either.
     test = secrets.token_hex(4)
     groups = [f"bench_{test}-{number}" for number in range(plan.groups)]
-    subscriptions = [listen.subscription_to([name], arguments.header) for name in groups]
+    subscriptions = [connecting.subscription_to([name], arguments.header) for name in groups]
     with ExitStack() as stack:
         # Without a pause after a failure: each event is to be tried.
         publishers = [emit.open_publisher(arguments.url, pause=0) for _ in range(plan.parts)]
@@ -103,7 +103,15 @@ def run(arguments: Namespace) -> int:
 
         async def test_in(reactor: Any) -> int:
             seen, clock = Observations(), time.monotonic_ns
-            crowd = Crowd(reactor, target, address, subscriptions, seen, clock=clock)
+            crowd = Crowd(
+                reactor,
+                target,
+                address,
+                subscriptions,
+                seen,
+                clock=clock,
+                subprotocol=plans.PROFILES[plan.profile],
+            )
             result = Result(plan, target.name, seen, publishing, LagMeter(reactor))
             await Course(reactor, result, crowd, ProgressLine(sys.stderr), clock=clock).run()
             return report(result, sys.stdout, as_json=arguments.json)

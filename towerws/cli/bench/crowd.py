@@ -11,8 +11,7 @@ from twisted.internet.task import deferLater
 from towerws.cli.bench.observations import Observations, count
 from towerws.cli.bench.reading import DirectReading
 from towerws.cli.bench.subscriber import NotSubscribed, Subscriber
-from towerws.cli.client import Subscription
-from towerws.cli.target import Target
+from towerws.client import Subscription, Target
 
 #: How many connections are being opened at any time: more would only wait in the server's backlog,
 #: where the kernel drops them and tries again after a second.
@@ -45,6 +44,7 @@ class Crowd:
         observations: Observations,
         *,
         clock: Callable[[], int],
+        subprotocol: str | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -55,6 +55,7 @@ class Crowd:
             subscriptions: One for each group.
             observations: Where all connections write what they see.
             clock: The publisher's clock, in nanoseconds.
+            subprotocol: The websocket subprotocol to speak; none for profile "awx".
         """
         self.subscribers: list[Subscriber] = []
         self._reactor = reactor
@@ -63,6 +64,7 @@ class Crowd:
         self._subscriptions = subscriptions
         self._seen = observations
         self._clock = clock
+        self._subprotocol = subprotocol
         self._reading = DirectReading(reactor)
         self._places = DeferredSemaphore(MAX_OPENING)
         self._opening: set[Deferred[None]] = set()
@@ -131,7 +133,12 @@ class Crowd:
 
     async def _subscribe(self, group: int) -> None:
         subscriber = Subscriber(
-            self._target, self._subscriptions[group], group, self._seen, self._clock
+            self._target,
+            self._subscriptions[group],
+            group,
+            self._seen,
+            self._clock,
+            subprotocol=self._subprotocol,
         )
         try:
             await self._endpoint.connect(Factory.forProtocol(lambda: subscriber))

@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 
-from towerws.cli.target import Target
+from towerws.client import Target
 
 #: RFC 6455, section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -23,13 +23,16 @@ def new_key() -> str:
     return base64.b64encode(os.urandom(16)).decode()
 
 
-def request(target: Target, headers: Mapping[str, str], key: str) -> bytes:
+def request(
+    target: Target, headers: Mapping[str, str], key: str, subprotocol: str | None = None
+) -> bytes:
     """Write the request.
 
     Args:
         target: The server.
         headers: More headers, such as ``Cookie``.
         key: What `new_key` made.
+        subprotocol: The one to offer, if any.
 
     Returns:
         The whole request.
@@ -42,17 +45,19 @@ def request(target: Target, headers: Mapping[str, str], key: str) -> bytes:
         f"Sec-WebSocket-Key: {key}",
         "Sec-WebSocket-Version: 13",
         "User-Agent: towerws",
+        *([f"Sec-WebSocket-Protocol: {subprotocol}"] if subprotocol else []),
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def check(answer: bytes, key: str) -> None:
+def check(answer: bytes, key: str, subprotocol: str | None = None) -> None:
     """Read the answer.
 
     Args:
         answer: Status line and headers, without the empty line behind them.
         key: The request's.
+        subprotocol: What the request offered, and the server has to select.
 
     Raises:
         HandshakeError: It is not the answer that opens a websocket.
@@ -69,3 +74,5 @@ def check(answer: bytes, key: str) -> None:
     expected = base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()  # noqa: S324
     if headers.get("sec-websocket-accept") != expected:
         raise HandshakeError("the answer has a wrong Sec-WebSocket-Accept")
+    if subprotocol is not None and headers.get("sec-websocket-protocol") != subprotocol:
+        raise HandshakeError(f"the server does not speak {subprotocol}")

@@ -28,6 +28,7 @@ class Observations:
         failed: How many connections were never subscribed, by reason.
         lost: How many ended after that, by reason.
         errors: The server's frames with an error, by what they said.
+        gaps: The server's frames that said that events may be missing, by why.
         surplus: How many frames were neither events of the test nor anything of the protocol.
     """
 
@@ -40,6 +41,7 @@ class Observations:
     failed: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    gaps: Counter[str] = field(default_factory=Counter)
     surplus: int = 0
 
 

@@ -1,17 +1,22 @@
 """What a load test is to do: the options, and how far each of them goes."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import ceil
 from typing import Self
 
 from towerws.cli.bench.stamp import SMALLEST
 from towerws.cli.errors import CommandError
+from towerws.core.wire_v1 import SUBPROTOCOL
 
 #: Most events per second of all groups together. Publishers of one process that wait for each
 #: confirmation get nowhere near it.
 MAX_EVENTS = 10_000
+
+
+#: The subprotocol to ask for, by profile.
+PROFILES: Mapping[str, str | None] = {"awx": None, "v1": SUBPROTOCOL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Plan:
         size: Bytes of each event.
         connect_rate: Connections that are opened per second.
         publishers: How many publish at a time, each to groups of its own.
+        profile: How the connections are spoken to: one of `PROFILES`.
     """
 
     connections: int = 100
@@ -39,6 +45,7 @@ class Plan:
     size: int = 256
     connect_rate: float = 500.0
     publishers: int = 1
+    profile: str = "awx"
 
     @classmethod
     def of(cls, arguments: Namespace) -> Self:
@@ -114,6 +121,13 @@ def add_arguments(parser: ArgumentParser) -> None:
             metavar="N",
             help=f"{what} ({low:,} to {high:,}, default {value:,g})",
         )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=default.profile,
+        help="what the connections speak: awx, which every server understands, or v1, with a "
+        f"position in each event (default {default.profile})",
+    )
 
 
 def _number(kind: type[int] | type[float], low: float, high: float) -> Callable[[str], float]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from towerws.cli.errors import CommandError
-from towerws.cli.target import CONNECT_TIMEOUT, Target
+from towerws.client.target import CONNECT_TIMEOUT, Target
 from towerws.core.broker_url import BrokerURL
 from towerws.notify import Unreachable
 from towerws.notify.connecting import DEFAULT_URL

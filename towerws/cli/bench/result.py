@@ -108,7 +108,8 @@ class Result:
             self.seen.subscribed.count == self.plan.connections
             and self.published.published == self.plan.events
         )
-        return complete and not unwanted and not self.seen.lost and not self.seen.surplus
+        seen = self.seen
+        return complete and not (unwanted or seen.lost or seen.gaps or seen.surplus)
 
     @property
     def per_second(self) -> float:
@@ -158,6 +159,7 @@ class Result:
                 "subscribed": seen.subscribed.count,
                 "failed": dict(seen.failed),
                 "lost": dict(seen.lost),
+                "gaps": dict(seen.gaps),
                 "open_ms": milliseconds(seen.opened),
                 "subscribed_ms": milliseconds(seen.subscribed),
             },

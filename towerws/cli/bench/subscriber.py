@@ -1,6 +1,5 @@
 """One connection of a load test: opens, subscribes, and takes note of each event."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +21,10 @@ from towerws.cli.bench.frames import (
 )
 from towerws.cli.bench.observations import Observations, count
 from towerws.cli.bench.tally import Tally
-from towerws.cli.client import MAX_HANDSHAKE_BYTES, Refused, Subscription, promised_groups
-from towerws.cli.target import Target
+from towerws.client import Refused, Subscription, Target
+from towerws.client.conversation import Conversation
+from towerws.client.happenings import Dropped, Event, Gap, Happening, Joined, Objection
+from towerws.client.protocol import MAX_HANDSHAKE_BYTES
 
 #: Longest message that is taken, in bytes: the server's default limit for events.
 MAX_MESSAGE = 16 * 1024 * 1024
@@ -56,6 +57,8 @@ class Subscriber(Protocol):
         group: int,
         observations: Observations,
         clock: Callable[[], int],
+        *,
+        subprotocol: str | None = None,
     ) -> None:
         """Take this for the moment at which connecting begins.
 
@@ -65,6 +68,7 @@ class Subscriber(Protocol):
             group: The position of its group among all of the test.
             observations: Where all connections write what they see.
             clock: The publisher's clock, in nanoseconds.
+            subprotocol: The websocket subprotocol to speak; none for profile "awx".
         """
         self.ready: Deferred[None] = Deferred()
         self.gone: Deferred[None] = Deferred()
@@ -80,14 +84,18 @@ class Subscriber(Protocol):
         #: What has come of the answer to the handshake; None once that is complete.
         self._head: bytes | None = b""
         self._frames = FrameReader(MAX_MESSAGE)
-        self._greeted = False
+        self._subprotocol = subprotocol
+        self._conversation = Conversation(subscription, subprotocol)
+        self._read_stamp = stamp.read_enveloped if subprotocol else stamp.read
         self._leaving = False
         #: Why the connection ends, once that is known.
         self._reason = ""
 
     def connectionMade(self) -> None:
         """Ask for a websocket."""
-        self.transport.write(handshake.request(self._target, self._subscription.headers, self._key))
+        headers = self._subscription.headers
+        request = handshake.request(self._target, headers, self._key, self._subprotocol)
+        self.transport.write(request)
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes in. What they bring came at the moment of the read, for all of it."""
@@ -96,7 +104,7 @@ class Subscriber(Protocol):
             if self._head is not None:
                 data = self._open(self._head + data, now)
             for message in self._frames.feed(data):
-                event = stamp.read(message[1])
+                event = self._read_stamp(message[1])
                 if event is None:
                     self._take(message, now)
                     continue
@@ -144,10 +152,10 @@ class Subscriber(Protocol):
             raise handshake.HandshakeError(f"an answer of more than {MAX_HANDSHAKE_BYTES} bytes")
         if not end:
             return b""
-        handshake.check(answer, self._key)
+        handshake.check(answer, self._key, self._subprotocol)
         self._head = None
         self._seen.opened.add(now - self._began)
-        self.transport.write(encode_frame(TEXT, self._subscription.frame()))
+        self.transport.write(encode_frame(TEXT, self._conversation.subscribe()))
         return rest
 
     def _take(self, message: Message, now: int) -> None:
@@ -162,24 +170,21 @@ class Subscriber(Protocol):
                 self.transport.write(encode_frame(CLOSE, payload[:2]))
             self.transport.loseConnection()
         elif opcode != PONG:
-            self._take_frame(payload, now)
+            self._note(self._conversation.take(payload), now)
 
-    def _take_frame(self, payload: bytes, now: int) -> None:
-        try:
-            frame = json.loads(payload)
-        except (ValueError, RecursionError):
-            self._seen.surplus += 1
-            return
-        first, self._greeted = not self._greeted, True
-        if promised_groups(frame, first=first) is not None:
-            if not self.subscribed:
-                self.subscribed = True
-                self._seen.subscribed.add(now - self._began)
-                self.ready.callback(None)
-        elif isinstance(frame, dict) and frame.keys() == {"error"}:
-            count(self._seen.errors, str(frame["error"]))
-        elif not first:
-            self._seen.surplus += 1
+    def _note(self, happening: Happening, now: int) -> None:
+        match happening:
+            case Joined():
+                if not self.subscribed:
+                    self.subscribed = True
+                    self._seen.subscribed.add(now - self._began)
+                    self.ready.callback(None)
+            case Objection(sentence=sentence):
+                count(self._seen.errors, sentence)
+            case Gap(why=why):
+                count(self._seen.gaps, why)
+            case Event() | Dropped():
+                self._seen.surplus += 1
 
     def _end(self, reason: str) -> None:
         self._reason = self._reason or reason

@@ -25,7 +25,8 @@ def _lines(result: Result) -> Iterator[str]:
     plan, seen, published = result.plan, result.seen, result.published
     deliveries = result.deliveries
     yield (
-        f"{plan.connections:,} connections to {result.server}, {_many(plan.groups, 'group')}, "
+        f"{plan.connections:,} connections to {result.server}, profile {plan.profile}, "
+        f"{_many(plan.groups, 'group')}, "
         f"{plan.rate:,g} events/s in each, {plan.size:,} bytes, {plan.seconds:g} s"
         + (f", bursts of {plan.burst}" if plan.burst > 1 else "")
         + (" (interrupted)" if result.interrupted else "")
@@ -34,6 +35,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"{'connections':{_NAME}}{seen.subscribed.count:,} of {plan.connections:,} subscribed"
     yield from _reasons("failed", seen.failed)
     yield from _reasons("lost", seen.lost)
+    yield from _reasons("gaps", seen.gaps)
     yield f"{'events':{_NAME}}{published.published:,} of {plan.events:,} published and confirmed"
     yield from _reasons("failed", published.failures)
     yield (

@@ -1,83 +1,23 @@
 """One connection of the websocket client, with Autobahn's server at the other end."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from tests.cli.memory import ACCEPT, Network, ServerEnd, joined
-from towerws.cli.client import (
+from tests.client.memory import ACCEPT, joined
+from tests.client.protocol_case import ProtocolCase
+from tests.client.v1 import V1
+from towerws.client.protocol import (
     HANDSHAKE_TIMEOUT,
     MAX_EVENT_BYTES,
     MAX_HANDSHAKE_BYTES,
     PING_INTERVAL,
-    ListenFactory,
-    ListenProtocol,
     Lost,
-    Refused,
-    Subscription,
 )
-from towerws.cli.target import Target
+from towerws.client.subscription import Subscription
+from towerws.client.target import Target
 
 
-class Ears:
-    """Remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.groups: list[list[str]] = []
-        self.events: list[bytes] = []
-        self.notices: list[str] = []
-        self.fault: Exception | None = None
-
-    def joined(self, groups: Sequence[str]) -> None:
-        """Remember the groups."""
-        self.groups.append(list(groups))
-
-    def event(self, payload: bytes, event: object) -> None:
-        """Remember the event, or fail."""
-        if self.fault is not None:
-            raise self.fault
-        assert json.loads(payload) == event
-        self.events.append(payload)
-
-    def notice(self, sentence: str) -> None:
-        """Remember the sentence."""
-        self.notices.append(sentence)
-
-
-class ListenProtocolTests(SynchronousTestCase):
+class ListenProtocolTests(ProtocolCase):
     """The protocol subscribes, hears, and tells how it ended."""
-
-    subscription = Subscription(["jobs-summary", "job_events-42", "jobs-status_changed"])
-    target = Target.parse("ws+unix:///a")
-    client: ListenProtocol
-
-    def setUp(self) -> None:
-        """Connect a client to nobody yet."""
-        self.network = Network(self)
-        self.ears = Ears()
-        factory = ListenFactory(
-            self.target,
-            lambda: ListenProtocol(self.subscription, self.ears, self.network.reactor),
-            self.network.reactor,
-        )
-        connecting: Any = self.target.endpoint(self.network.reactor).connect(factory)
-        connecting.addCallback(lambda client: setattr(self, "client", client))
-
-    def lost(self) -> Lost:
-        """How the connection ended."""
-        return self.successResultOf(self.client.lost)
-
-    def refusal(self) -> str:
-        """Why the server will not have us."""
-        return str(self.failureResultOf(self.client.lost, Refused).value)
-
-    def greet(self) -> ServerEnd:
-        """Accept, and send the first frame."""
-        server = self.network.accept()
-        server.send(ACCEPT)
-        return server
 
     def test_subscribes(self) -> None:
         """The subscribe frame is sent as soon as the websocket is open, elements by group."""
@@ -90,6 +30,7 @@ class ListenProtocolTests(SynchronousTestCase):
         self.assertEqual(server.request.headers["host"], "localhost:80")
         self.assertEqual(server.request.headers["user-agent"], "towerws")
         self.assertNotIn("origin", server.request.headers)
+        self.assertEqual(server.request.protocols, [V1])
 
     def test_hears(self) -> None:
         """Events reach the audience byte for byte, in order; the server's own frames do not."""
@@ -257,20 +198,6 @@ class ListenProtocolTests(SynchronousTestCase):
         self.assertFalse(self.client.transport.disconnecting)
         self.network.reactor.pump([0.5] * 4)
         self.assertTrue(self.client.transport.disconnecting)
-
-
-class SubscriptionTests(SynchronousTestCase):
-    """What is asked of the server."""
-
-    def test_xrftoken(self) -> None:
-        """The CSRF token goes into the frame."""
-        frame = Subscription(["jobs-summary"], xrftoken="t1").frame()
-        self.assertEqual(json.loads(frame), {"groups": {"jobs": ["summary"]}, "xrftoken": "t1"})
-
-    def test_secrets_are_not_shown(self) -> None:
-        """Neither token nor headers are in the text of the object."""
-        shown = repr(Subscription(["jobs-summary"], {"Cookie": "secret"}, "secret"))
-        self.assertNotIn("secret", shown)
 
 
 class HeaderTests(ListenProtocolTests):

@@ -1,13 +1,8 @@
-"""The websocket client of the commands: one connection that subscribes and hears.
+"""One connection to a server, on Autobahn: subscribes, hears, and tells how it ended."""
 
-Speaks profile "awx" (docs/protocol.md), so towerws and every AWX since 1.0 will do as servers.
-"""
-
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
 
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
 from autobahn.wamp.types import TransportDetails
@@ -16,8 +11,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from towerws.cli.target import Target
-from towerws.core.groups import split_name
+from towerws.client.audience import Audience, Bookmark
+from towerws.client.conversation import Conversation, Refused
+from towerws.client.happenings import Accepted, Reconnect
+from towerws.client.subscription import Subscription
+from towerws.client.target import Target
+from towerws.client.watch import Watch
+from towerws.core.wire import CloseCode
+from towerws.core.wire_v1 import SUBPROTOCOL
 
 #: Largest event that is taken, in bytes; the server's own limit for events lies below.
 MAX_EVENT_BYTES = 64 * 1024 * 1024
@@ -26,105 +27,23 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 #: connection whose other end is gone without a word (half-open) is noticed within both together.
 PING_INTERVAL = 20
 
-#: How long the server may take to answer the handshake, in seconds.
+#: How long the server may take to answer the handshake, in seconds, and in profile "towerws.v1" to
+#: its first frame.
 HANDSHAKE_TIMEOUT = 10
 
 #: Longest answer to the handshake, in bytes: far more than the headers of any server or proxy.
 MAX_HANDSHAKE_BYTES = 64 * 1024
 
-#: Close codes that another attempt would only repeat (docs/protocol.md): policy, expired.
-_FINAL_CLOSE_CODES = frozenset({1008, 4401})
+#: After how many heartbeats that were due and did not come a server is given up.
+MISSED_HEARTBEATS = 2
+
+#: Close codes that another attempt would only repeat (docs/protocol.md).
+_FINAL_CLOSE_CODES = frozenset({CloseCode.POLICY, CloseCode.EXPIRED})
 
 #: HTTP answers of the 4xx kind that say "later" rather than "no".
 _PASSING_REFUSALS = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
-
-_REPLY_KEYS = {"groups_current", "groups_left", "groups_joined"}
-
-
-class Refused(Exception):
-    """The server will not have us, however often we ask: the text is one sentence."""
-
-
-class Audience(Protocol):
-    """Who is told what was heard."""
-
-    def joined(self, groups: Sequence[str]) -> None:
-        """The subscription is in force: events published from now on arrive.
-
-        Args:
-            groups: Names of the groups as the server lists them.
-        """
-        ...
-
-    def event(self, payload: bytes, event: object) -> None:
-        """An event arrived.
-
-        Args:
-            payload: The event, byte for byte; valid JSON.
-            event: The same, decoded.
-        """
-        ...
-
-    def notice(self, sentence: str) -> None:
-        """Something else happened that a user should know.
-
-        Args:
-            sentence: One line; it may repeat text of the server, control characters included.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What is asked of the server.
-
-    Attributes:
-        groups: Full names, such as ``job_events-42``.
-        headers: Further headers of the handshake, such as ``Cookie``.
-        xrftoken: The CSRF token that AWX wants in the frame; it is also in a cookie.
-    """
-
-    groups: Sequence[str]
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    xrftoken: str | None = field(default=None, repr=False)
-
-    def frame(self) -> bytes:
-        """Write the subscribe frame."""
-        groups: dict[str, list[str]] = {}
-        for name in self.groups:
-            group, element = split_name(name)
-            groups.setdefault(group, []).append(element)
-        wanted: dict[str, object] = {"groups": groups}
-        if self.xrftoken is not None:
-            wanted["xrftoken"] = self.xrftoken
-        return json.dumps(wanted).encode()
-
-
-def promised_groups(frame: object, *, first: bool) -> list[str] | None:
-    """Read the answer to a subscription.
-
-    Args:
-        frame: Any frame of the server, decoded.
-        first: Whether it is the first one of its connection.
-
-    Returns:
-        The groups whose events will arrive from now on; None if the frame is no such answer.
-
-    Raises:
-        Refused: There are none, or the server does not let us in.
-    """
-    if not isinstance(frame, dict):
-        return None
-    keys = frame.keys()
-    if first and keys == {"close"}:
-        raise Refused("the server does not know us: set TOWERWS_COOKIE or TOWERWS_BEARER")
-    if keys != _REPLY_KEYS or not isinstance(groups := frame["groups_current"], list):
-        return None
-    if not groups:
-        raise Refused("the server lets us into none of the groups")
-    return [str(name) for name in groups]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +53,12 @@ class Lost:
     Attributes:
         reason: Half a sentence, such as ``connection refused``.
         lived: How long the websocket was open, in seconds; 0 if it never was.
+        after: When to come back, in seconds from now, if the server has said so.
     """
 
     reason: str
     lived: float = 0.0
+    after: float | None = None
 
 
 class ListenProtocol(WebSocketClientProtocol):
@@ -152,15 +73,32 @@ class ListenProtocol(WebSocketClientProtocol):
     #: Autobahn's; it has none before the server's answer could be taken apart.
     http_status_line = ""
 
-    def __init__(self, subscription: Subscription, audience: Audience, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        audience: Audience,
+        bookmark: Bookmark,
+        clock: IReactorTime,
+    ) -> None:
+        """Have no connection yet.
+
+        Args:
+            subscription: What to ask for.
+            audience: Who is told.
+            bookmark: How far they have been told; it is moved on.
+            clock: Measures how long the connection lives, and silences.
+        """
         super().__init__()
         self.lost: Deferred[Lost] = Deferred()
         self.gone: Deferred[None] = Deferred()
         self._subscription = subscription
         self._audience = audience
+        self._bookmark = bookmark
         self._clock = clock
+        self._watch = Watch(clock, self._fallen_silent)
+        self._conversation: Conversation | None = None
         self._opened: float | None = None
-        self._greeted = False
+        self._after: float | None = None
 
     def onConnecting(self, _details: TransportDetails) -> ConnectingRequest:
         """Say how the handshake's request looks."""
@@ -171,6 +109,7 @@ class ListenProtocol(WebSocketClientProtocol):
             resource=factory.resource,
             headers=dict(self._subscription.headers),
             useragent="towerws",
+            protocols=factory.protocols,
         )
 
     def dataReceived(self, data: bytes) -> None:
@@ -185,7 +124,19 @@ class ListenProtocol(WebSocketClientProtocol):
     def onOpen(self) -> None:
         """Subscribe; AWX's own clients do not wait for the first frame either."""
         self._opened = self._clock.seconds()
-        self.sendMessage(self._subscription.frame())
+        selected = self.websocket_protocol_in_use
+        if selected == SUBPROTOCOL:
+            self._watch.expect(HANDSHAKE_TIMEOUT)
+        mark = self._bookmark
+        self._conversation = Conversation(
+            self._subscription, selected, since=mark.position, returning=mark.joined
+        )
+        self.sendMessage(self._conversation.subscribe())
+
+    def onMessageFrameData(self, payload: bytes) -> None:
+        """Note a sign of life: a large event on a slow line is none only when it is complete."""
+        self._watch.heard()
+        super().onMessageFrameData(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """Take a frame in; Autobahn would turn an error into a dropped connection."""
@@ -208,6 +159,7 @@ class ListenProtocol(WebSocketClientProtocol):
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N803
         """Report the end of the connection, which may come before it was ever open."""
+        self._watch.stop()
         if wasClean:
             words = " ".join(str(part) for part in (code, reason) if part)
             why = f"the server closed the connection: {words or 'no reason given'}"
@@ -219,7 +171,7 @@ class ListenProtocol(WebSocketClientProtocol):
                 self.lost.errback(Refused(why))
             else:
                 lived = 0.0 if self._opened is None else self._clock.seconds() - self._opened
-                self.lost.callback(Lost(why, lived))
+                self.lost.callback(Lost(why, lived, self._after))
         self.gone.callback(None)
 
     def leave(self) -> Deferred[None]:
@@ -228,6 +180,7 @@ class ListenProtocol(WebSocketClientProtocol):
         Returns:
             Fires when it is closed, at most some 2 s later: Autobahn bounds the closing handshake.
         """
+        self._watch.stop()
         if self.state == self.STATE_OPEN:
             self.sendClose(self.CLOSE_STATUS_CODE_NORMAL)
         elif self.state == self.STATE_CONNECTING:
@@ -235,22 +188,18 @@ class ListenProtocol(WebSocketClientProtocol):
         return self.gone
 
     def _take(self, payload: bytes) -> None:
-        try:
-            frame = json.loads(payload)
-        except (ValueError, RecursionError):
-            self._audience.notice(f"a frame of {len(payload)} bytes that is not JSON was dropped")
-            return
-        keys = frame.keys() if isinstance(frame, dict) else set()
-        first, self._greeted = not self._greeted, True
-        groups = promised_groups(frame, first=first)
-        if groups is not None:
-            self._audience.joined(groups)
-        elif first and "accept" in keys:
-            return
-        elif keys == {"error"}:
-            self._audience.notice(f"the server says: {frame['error']}")
-        else:
-            self._audience.event(payload, frame)
+        assert self._conversation is not None
+        happening = self._conversation.take(payload)
+        if isinstance(happening, Accepted):
+            interval = happening.heartbeat
+            self._watch.expect(None if interval is None else MISSED_HEARTBEATS * interval)
+        elif isinstance(happening, Reconnect):
+            self._after = happening.after
+        self._bookmark.tell(happening, self._audience)
+
+    def _fallen_silent(self, longest: float) -> None:
+        self.wasNotCleanReason = f"no sign of life for {longest:g} s"
+        self.dropConnection(abort=True)
 
 
 class ListenFactory(WebSocketClientFactory):
@@ -266,7 +215,8 @@ class ListenFactory(WebSocketClientFactory):
 
     def __init__(self, target: Target, make: Callable[[], ListenProtocol], reactor: object) -> None:
         scheme = "wss" if target.tls else "ws"
-        super().__init__(f"{scheme}://{target.authority}{target.resource}", reactor=reactor)
+        url = f"{scheme}://{target.authority}{target.resource}"
+        super().__init__(url, protocols=[SUBPROTOCOL], reactor=reactor)
         # What goes into the Host header; Autobahn forgets the brackets of an IPv6 address.
         self.host = target.authority.rpartition(":")[0]
         self._make = make

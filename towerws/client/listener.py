@@ -9,8 +9,10 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLo
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from towerws.cli.client import Audience, ListenFactory, ListenProtocol, Lost, Subscription
-from towerws.cli.target import Target
+from towerws.client.audience import Audience, Bookmark
+from towerws.client.protocol import ListenFactory, ListenProtocol, Lost
+from towerws.client.subscription import Subscription
+from towerws.client.target import Target
 
 #: How long a connection must have lived, in seconds, before the next delay is the shortest again:
 #: otherwise a server that accepts and closes at once would be stormed.
@@ -22,7 +24,11 @@ SHORTEST_DELAY, LONGEST_DELAY = 0.5, 15.0
 
 
 class Listener:
-    """Listens to groups of one server, for as long as it runs."""
+    """Listens to groups of one server, for as long as it runs.
+
+    Where the server speaks profile "towerws.v1", nothing is lost between two connections; the
+    audience is told of a gap otherwise.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,8 @@ class Listener:
         target: Target,
         subscription: Subscription,
         audience: Audience,
+        *,
+        since: str | None = None,
         delay: Callable[[int], float] | None = None,
     ) -> None:
         """Connect to nothing yet.
@@ -39,6 +47,7 @@ class Listener:
             target: The server.
             subscription: What to ask for.
             audience: Who is told.
+            since: A position, as an event or an earlier listener had it, to go on from.
             delay: Seconds to wait after so many attempts in a row (from 0) that did not settle.
         """
         self._reactor = reactor
@@ -46,9 +55,20 @@ class Listener:
         self._audience = audience
         self._delay = delay or backoffPolicy(SHORTEST_DELAY, LONGEST_DELAY)
         self._endpoint = target.endpoint(reactor)
+        self._bookmark = Bookmark(since)
         self._factory = ListenFactory(
-            target, lambda: ListenProtocol(subscription, audience, reactor), reactor
+            target,
+            lambda: ListenProtocol(subscription, audience, self._bookmark, reactor),
+            reactor,
         )
+
+    @property
+    def position(self) -> str | None:
+        """Where the audience is: what another listener is to go on from; None if that is unknown.
+
+        Everything up to there has been told, without exception.
+        """
+        return self._bookmark.position
 
     async def run(self) -> NoReturn:
         """Listen until cancelled; the connection is closed then, which takes 2 s at most.
@@ -60,8 +80,12 @@ class Listener:
         attempt = 0
         while True:
             lost = await self._listen_once()
-            attempt = 0 if lost.lived >= SETTLED else attempt
+            settled = lost.lived >= SETTLED
+            attempt = 0 if settled else attempt
             delay = self._delay(attempt)
+            if lost.after is not None:
+                # The server's own, unless it sends us away again and again.
+                delay = lost.after if settled else max(lost.after, delay)
             attempt += 1
             self._audience.notice(f"{lost.reason}; connecting again in {delay:.1f} s")
             await deferLater(self._reactor, delay)

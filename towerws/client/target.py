@@ -1,4 +1,4 @@
-"""Where a websocket server is: the URL of `towerws listen`, taken apart."""
+"""Where a websocket server is: its URL, taken apart."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -69,7 +69,7 @@ class Target:
             raise ValueError("the URL does not begin with ws://, wss:// or ws+unix://")
         if parts.username is not None or parts.password is not None:
             raise ValueError(
-                "the URL has a user name: credentials go into TOWERWS_COOKIE or TOWERWS_BEARER"
+                "the URL has a user name: credentials go into headers, Cookie or Authorization"
             )
         if not parts.hostname or parts.fragment:
             raise ValueError(_MALFORMED)

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from towerws.cli.target import CONNECT_TIMEOUT, Target
+from towerws.client.target import CONNECT_TIMEOUT, Target
 
 
 class ParseTests(SynchronousTestCase):
