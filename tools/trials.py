@@ -53,10 +53,14 @@ BROKERS: Mapping[str, frozenset[str]] = {
             "test_amqp_connect",
             "test_awxkit",
             "test_broker",
+            "test_broker_linger",
             "test_broker_login",
+            "test_broker_overflow",
+            "test_listen",
             "test_notify",
             "test_revoke",
             "test_secrets",
+            "test_stream",
         }
     ),
     "broker that suffers": frozenset(
@@ -65,6 +69,7 @@ BROKERS: Mapping[str, frozenset[str]] = {
             "test_broker_loss",
             "test_notify_away",
             "test_rabbitmq_node",
+            "test_stream_loss",
         }
     ),
 }

@@ -44,7 +44,7 @@ class OutsideCase(ListenerCase):
 
     def check_nothing_left(self) -> None:
         """Make sure that no connection, subscription, reader, writer or timer is left."""
-        self.assertEqual(len(self.factory.connections), 0)
+        self.assertEqual(len(self.factory.crowd.connections), 0)
         self.assertEqual(vars(self.factory.entrance.roster)["_connections"], {})
         self.assertEqual(self.counted("towerws_groups"), 0)
         self.assertEqual(self.hub._subscriptions.connections, set())

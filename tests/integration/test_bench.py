@@ -29,10 +29,16 @@ class BenchTests(ServerCase):
 
     def test_nothing_is_lost(self) -> None:
         """Every event reaches every connection of its group, once, in order; status 0."""
+        for profile in ("awx", "v1"):
+            self._nothing_is_lost(profile)
+
+    def _nothing_is_lost(self, profile: str) -> None:
         server = self.use(shared_server())
         crowd, events = ("--connections", "50", "--groups", "5"), ("--rate", "10", "--burst", "2")
-        status, document = self.document(server, *crowd, *events, "--seconds", "1")
+        options = (*crowd, *events, "--seconds", "1", "--profile", profile)
+        status, document = self.document(server, *options)
         self.assertEqual((status, document["ok"]), (0, True), document)
+        self.assertEqual(document["plan"]["profile"], profile)
         self.assertEqual(document["connections"]["subscribed"], 50)
         self.assertEqual(document["events"]["published"], 50)
         deliveries = document["deliveries"]
