@@ -8,6 +8,7 @@ LOWEST := .venv-lowest
 BENCH := .venv-bench
 NODE := .venv-node
 BENCH_FLAGS ?=
+CHAOS_FLAGS ?=
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 # -b warns of comparing bytes with str: a bug, in a program that is given both
@@ -23,7 +24,7 @@ RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test unit unit-lowest fuzz lint ruff format-check mypy layering coverage \
-	coverage-all coverage-core check format rabbitmq chromium bench bench-history bench-programs clean
+	chaos coverage-all coverage-core check format rabbitmq chromium bench bench-history bench-programs clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -65,6 +66,9 @@ unit-lowest: $(LOWEST)/installed $(NODE)/installed ## the same with the oldest T
 
 fuzz: $(VENV)/installed-test ## try many more random inputs than make test does (5 min)
 	@TOWERWS_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTHON_B) $(TRIAL) $(FUZZ_TESTS)
+
+chaos: $(VENV)/installed-test rabbitmq ## faults rain on servers, broker and clients, and nothing may be lost in silence (6 min)
+	@$(BIN)/python -m tests.chaos $(CHAOS_FLAGS)
 
 lint: ruff format-check mypy layering ## everything that reads the sources
 

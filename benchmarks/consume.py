@@ -115,8 +115,12 @@ def _stock_consumer(port: int, ready: Callable[[], bool]) -> Iterator[int]:
 
 def measure_unheard(url: str, body: bytes, count: int, rate: float) -> int:
     """Measure towerws while nobody listens, in nanoseconds of CPU for all events."""
-    command = (sys.executable, "-m", "benchmarks.unheard", "--nodaemon", "--pidfile=")
-    with _server(url, command) as server:
+    # Longer than all of it takes: the group stays bound after its only listener has left.
+    with _server(url, "--linger=600") as server:
+        client = RawClient(server.port)
+        client.open()
+        client.subscribe("job_events", "42")
+        client.close()
         before = CPU.read([server.pid])
         publish(url, body, count, rate)
         wait_until_idle(server.pid)
@@ -125,9 +129,9 @@ def measure_unheard(url: str, body: bytes, count: int, rate: float) -> int:
     return used
 
 
-def measure_heard(url: str, body: bytes, count: int, rate: float) -> int:
+def measure_heard(url: str, body: bytes, count: int, rate: float, *options: str) -> int:
     """Measure towerws with one client that listens, in nanoseconds of CPU for all events."""
-    with _server(url, None) as server:
+    with _server(url, *options) as server:
         client = RawClient(server.port)
         client.open()
         client.subscribe("job_events", "42")
@@ -148,9 +152,14 @@ def _read(client: RawClient, size: int) -> None:
         size -= len(data)
 
 
+def measure_without_history(url: str, body: bytes, count: int, rate: float) -> int:
+    """Measure the same with a server that keeps no event."""
+    return measure_heard(url, body, count, rate, "--history-events=0")
+
+
 @contextmanager
-def _server(url: str, command: tuple[str, ...] | None) -> Iterator[ServerProcess]:
-    server = ServerProcess(broker=url, command=command)
+def _server(url: str, *options: str) -> Iterator[ServerProcess]:
+    server = ServerProcess(*options, broker=url)
     try:
         with on_core(SERVER_CORE):
             server.start()
@@ -163,6 +172,7 @@ CONSUMERS: dict[str, Callable[[str, bytes, int, float], int]] = {
     "txamqp as shipped": measure_stock,
     "towerws, nobody listens": measure_unheard,
     "towerws, one client": measure_heard,
+    "the same, no history": measure_without_history,
 }
 
 

@@ -67,6 +67,7 @@ class AMQPBridge(Service):
         *,
         on_resumed: Callable[[], object],
         emits: bool = True,
+        hosts: Hosts | None = None,
         connect: Callable[..., Deferred[Client]] = connect,
     ) -> None:
         """Prepare the bridge; it connects when it is started.
@@ -80,9 +81,10 @@ class AMQPBridge(Service):
             on_resumed: Called when it has come into service: what was revoked before may have been
                 missed.
             emits: Whether `emit` and `revoke` are to work; else somebody else publishes.
+            hosts: The hosts of the URL, if others are to know as well which of them works.
             connect: For tests; see `towerws.amqp.connect.connect`.
         """
-        self._hosts = Hosts(url.hosts)
+        self._hosts = hosts or Hosts(url.hosts)
         self._feed = feed
         self._reactor = reactor
         self._connect = partial(connect, url, reactor=reactor, max_body=settings.max_event)
@@ -249,6 +251,8 @@ class AMQPBridge(Service):
             on_deliveries=self._feed.delivered,
         )
         self._client = client
+        # Whatever the feed connects to besides is most likely to work there.
+        self._hosts.serving = host
         try:
             await self._feed.begin(client)
         except BaseException:
@@ -260,7 +264,6 @@ class AMQPBridge(Service):
 
     def _in_service(self, host: Host) -> None:
         self._unready = None
-        self._hosts.serving = host
         self._connections.add()
         self._log.info("consuming from the broker at {host}", host=_address(host))
         self._feed.serving()

@@ -8,7 +8,6 @@ from typing import Any
 from towerws.amqp.connect import connect
 from towerws.amqp.hosts import Hosts
 from towerws.amqp_bridge import AMQPBridge, BridgeSettings
-from towerws.broker_emitter import connection_name
 from towerws.core.history import Bounds, History
 from towerws.core.hub import Hub
 from towerws.core.metrics import Metrics
@@ -75,10 +74,13 @@ def attach_source(
         return embedded
     feed: Feed
     archive = None
+    hosts = Hosts(options["broker"].hosts)
     if _is_stream(options):
         settings = _stream_settings(options)
-        feed = _make_stream(options, settings, hub, metrics, reactor, revocations=revocations)
-        archive = _make_archive(options, settings, hub, metrics, reactor)
+        feed = _make_stream(
+            options, settings, hub, metrics, reactor, hosts=hosts, revocations=revocations
+        )
+        archive = _make_archive(options, settings, hub, metrics, reactor, hosts=hosts)
     else:
         feed = _make_classic(options, hub, revocations, metrics, reactor)
     bridge = AMQPBridge(
@@ -89,6 +91,7 @@ def attach_source(
         reactor,
         on_resumed=on_resumed,
         emits=emits,
+        hosts=hosts,
     )
     hub.attach(bridge, archive)
     return bridge
@@ -124,18 +127,17 @@ def _make_stream(
     metrics: Metrics,
     reactor: Any,
     *,
+    hosts: Hosts,
     revocations: Revocations,
 ) -> StreamFeed:
-    url = options["broker"]
     return StreamFeed(
         hub,
         settings,
         metrics,
         reactor,
         revocations=revocations,
-        connect=partial(connect, url, reactor=reactor, connection_name=connection_name("marks")),
-        # Not the bridge's, which tells by how long its own connections last where to go first.
-        hosts=Hosts(url.hosts),
+        connect=partial(connect, options["broker"], reactor=reactor),
+        hosts=hosts,
     )
 
 
@@ -145,22 +147,17 @@ def _make_archive(
     hub: Hub,
     metrics: Metrics,
     reactor: Any,
+    *,
+    hosts: Hosts,
 ) -> StreamArchive:
-    url = options["broker"]
     return StreamArchive(
         settings.queue,
         hub.history,
         ArchiveSettings(max_replays=options["max-replays"], replay_bytes=options["replay-bytes"]),
         metrics,
         reactor,
-        connect=partial(
-            connect,
-            url,
-            reactor=reactor,
-            max_body=options["max-event"],
-            connection_name=connection_name("replay"),
-        ),
-        hosts=Hosts(url.hosts),
+        connect=partial(connect, options["broker"], reactor=reactor, max_body=options["max-event"]),
+        hosts=hosts,
     )
 
 

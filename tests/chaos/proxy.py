@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -126,6 +127,11 @@ class Half(asyncio.Protocol):
             self._timer = None
 
 
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 class Link:
     """One connection through a proxy."""
 
@@ -182,10 +188,17 @@ class Link:
         """Bring only so many bytes a second to the client; None for as many as come."""
         self.far.slow_down(rate)
 
-    def cut(self) -> None:
-        """End both ends at once, without a word."""
+    def cut(self, *, reset: bool = False) -> None:
+        """End both ends at once; what is on its way is lost.
+
+        Args:
+            reset: With an RST, as a machine does that knows nothing of the connection; else with a
+                FIN, as the kernel does for a process that dies.
+        """
         for half in (self.near, self.far):
             if half.transport is not None:
+                if reset:
+                    _reset_on_close(half.transport)
                 half.transport.abort()
 
 
@@ -245,6 +258,7 @@ class Proxy:
         self.accepted_count += 1
         assert link.near.transport is not None
         if self.is_refusing:
+            _reset_on_close(link.near.transport)
             link.near.transport.abort()
             return
         self.links.add(link)

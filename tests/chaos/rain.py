@@ -115,9 +115,10 @@ class Rain:
 
     async def _cut(self, step: Step) -> str:
         links = self._links(step)
+        reset = bool(step.seed % 2)
         for link in links:
-            link.cut()
-        return f"{len(links)} connections"
+            link.cut(reset=reset)
+        return f"{len(links)} connections{', reset' * reset}"
 
     async def _stall(self, step: Step) -> str:
         links = self._links(step)
@@ -192,7 +193,7 @@ class Rain:
     async def _cut_broker(self, step: Step) -> str:
         links = list(self._world.exits[step.server].links)
         for link in links:
-            link.cut()
+            link.cut(reset=bool(step.seed % 2))
         return f"{self._world.servers[step.server].name}, {len(links)} connections"
 
     # --- the broker ---

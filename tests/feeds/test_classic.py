@@ -27,7 +27,10 @@ class QueueTests(BridgeCase):
         self.assertEqual(
             calls["exchange_declare"], {"exchange": "events", "type": "topic", "durable": True}
         )
-        self.assertEqual(calls["basic_consume"], {"queue": "amq.gen-2"})
+        self.assertEqual(
+            calls["basic_consume"],
+            {"queue": "amq.gen-2", "arguments": {"x-cancel-on-ha-failover": True}},
+        )
         self.assertEqual(
             calls["queue_bind"],
             {"queue": "amq.gen-2", "exchange": "events", "routing_key": "jobs-1"},

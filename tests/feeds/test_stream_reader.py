@@ -10,6 +10,7 @@ from tests.fake_broker import FakeClient, FakeConnect
 from tests.feeds.streams import GROUP, make_stream_hub, mark_at, messages
 from towerws.amqp.errors import ChannelClosed, ConnectFailed, ConnectionLost
 from towerws.amqp.hosts import Hosts
+from towerws.amqp.pause import MIN_PREFETCH
 from towerws.broker_emitter import CLOSE_WITHIN
 from towerws.core.event import Event
 from towerws.core.metrics import Metrics
@@ -59,6 +60,7 @@ class ReaderTests(SynchronousTestCase):
         (attempt,) = self.connect.attempts
         self.assertIn("towerws replay", attempt.options["connection_name"])
         client = self.accept()
+        self.assertLess(client.pause._prefetch, MIN_PREFETCH)
         (consume,) = (call for call in client.calls if call.name == "basic_consume")
         arguments: Any = {"queue": "events.stream", "arguments": {"x-stream-offset": 3}}
         self.assertEqual(consume.arguments, arguments)

@@ -151,7 +151,11 @@ class ContinuityTests(TrackCase):
         """A later offset: the broker has forgotten that one, and perhaps more."""
         self.warm()
         position = self.hub.history.position
+        heard: list[bytes] = []
+        self.connection.on_gap = lambda: heard.extend(self.numbers)
         self.track.take(messages(3, 4))
+        # An event before the news would bring a position from which nothing seems to be missing.
+        self.assertEqual(heard, [b"1", b"2"])
         (why,) = self.connection.gaps
         self.assertIn("does not keep", why)
         self.assertEqual(self.numbers, [b"1", b"2", b"3", b"4"])

@@ -119,7 +119,6 @@ class StreamFeed:
             connect: Opens a connection to a host, to publish marks by; see `MarkPublisher`.
             hosts: The broker's.
         """
-        self._hub = hub
         self._settings = settings
         self._clock = clock
         self._interests = Interests()
@@ -160,7 +159,7 @@ class StreamFeed:
         self._caught_up = caught_up
         begin_at = self._track.begin(mark, self._settings.warm_up_offset)
         await self._consumer.consume(queue, arguments={"x-stream-offset": begin_at})
-        # Behind that: it is what comes, even where everything else is still to be published.
+        # Only now: from wherever the stream is read, this is still to come.
         await self._marks.publish(mark)
         await self._catch_up(client, caught_up)
 

@@ -18,6 +18,7 @@ from towerws.amqp.consumer import Consumer
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
 from towerws.amqp.hosts import Host, Hosts
+from towerws.amqp.pause import MIN_PREFETCH
 from towerws.broker_emitter import CLOSE_WITHIN, connection_name
 from towerws.core.history import History
 from towerws.core.positions import Mark
@@ -26,9 +27,10 @@ from towerws.feeds.excerpt import Excerpt, Verdict
 
 _CHANNEL = 1
 
-#: Messages that the broker sends ahead of their acknowledgement. More would be sent in vain for 100
-#: events, and bring nothing for 5,000; measured by benchmarks/replay.py.
-_PREFETCH = 200
+#: Messages that the broker sends ahead of their acknowledgement. So few that reading never pauses,
+#: which takes 5 ms for 100 events and 30 for 5,000; more bring next to nothing
+#: (benchmarks/replay.py).
+_PREFETCH = MIN_PREFETCH - 1
 
 #: Seconds for the event at the mark to come. What is there comes in milliseconds; for an offset
 #: that is still to come RabbitMQ waits in silence.

@@ -108,9 +108,7 @@ class Track:
         if not self._is_warm:
             fresh = self._warm_up(fresh)
         if fresh:
-            events = self._read(fresh)
-            self._hub.publish(events)
-            self._tell_gap(events)
+            self._publish(self._read(fresh))
         self._last = deliveries[-1]
         self.taken += 1
 
@@ -136,7 +134,9 @@ class Track:
         end = next(own, None)
         events = self._read([each for each in deliveries[:end] if each.routing_key != REVOKE])
         self._hub.history.append([(group, list(run)) for group, run in groupby(events, _GROUP)])
-        self._tell_gap(events)
+        if events and self._gap is not None:
+            why, self._gap = self._gap, None
+            self._hub.gap(why)
         self._is_warm = end is not None
         return [] if end is None else deliveries[end:]
 
@@ -153,7 +153,10 @@ class Track:
                     self._mark = None
         return events + self._intake.events(deliveries[begin:])
 
-    def _tell_gap(self, events: list[Event]) -> None:
+    def _publish(self, events: list[Event]) -> None:
         if events and self._gap is not None:
+            # Nobody may get an event, and with it its position, before the news of the gap.
             why, self._gap = self._gap, None
-            self._hub.gap(why)
+            first, *events = events
+            self._hub.gap(why, first)
+        self._hub.publish(events)
