@@ -43,7 +43,10 @@ class DeadLettersTests(SynchronousTestCase):
                         "arguments": {"x-max-length": 1},
                     },
                 ),
-                ("2:basic_consume", {"queue": "amq.gen-1"}),
+                (
+                    "2:basic_consume",
+                    {"queue": "amq.gen-1", "arguments": {"x-cancel-on-ha-failover": True}},
+                ),
             ],
         )
         self.assertEqual(

@@ -199,7 +199,7 @@ def check_track(entries: Iterable[Entry] | Published, track: Track, name: str = 
         for at in range(segment.first, segment.end):
             walk.take(track.keys[at], at)
         if segment.closing is None:
-            pass
+            walk.expect(len(group.entries), segment.end)
         opened_by_gap = segment.opening is not None and segment.opening.kind is BreakKind.GAP
         if before is not None and opened_by_gap:
             result.told += sum(1 for _ in group.due(before.reached, walk.begins))

@@ -14,6 +14,11 @@ from towerws.amqp.errors import ReplyTimeout
 ACK_DELAY = 0.05
 
 
+#: A queue's process that dies is restarted empty, and RabbitMQ (3.10.8) goes on to consume from it
+#: for us without a word; with this it cancels the consumer instead. Streams refuse the argument.
+TELL_OF_CRASHES = {"x-cancel-on-ha-failover": True}
+
+
 class Consumer:
     """Takes messages from one queue, on a channel that is used for nothing that blocks.
 

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from towerws.amqp.client import Client
+from towerws.amqp.consumer import TELL_OF_CRASHES
 from towerws.amqp.deliveries import Delivery
 
 #: Seconds from one notice to the next. Until a dead letter is acknowledged, the broker sends no
@@ -52,7 +53,7 @@ class DeadLetters:
         declared = await channel.queue_declare(
             queue="", exclusive=True, auto_delete=True, arguments={"x-max-length": 1}
         )
-        await channel.basic_consume(queue=declared.queue)
+        await channel.basic_consume(queue=declared.queue, arguments=TELL_OF_CRASHES)
         return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": declared.queue}
 
     def received(self, delivery: Delivery) -> None:

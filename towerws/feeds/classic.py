@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from towerws.amqp.bindings import Bindings
 from towerws.amqp.client import Client
-from towerws.amqp.consumer import Consumer
+from towerws.amqp.consumer import TELL_OF_CRASHES, Consumer
 from towerws.amqp.dead_letters import DeadLetters
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
@@ -34,10 +34,6 @@ _EVENTS, _DEAD_LETTERS = 1, 2
 
 #: Seconds for the broker to stop sending, when the server drains.
 DRAIN_WITHIN = 2.0
-
-#: A queue's process that dies is restarted empty, and RabbitMQ (3.10.8) goes on to consume from it
-#: for us without a word; with this it cancels the consumer instead. Streams refuse the argument.
-_TELL_OF_CRASHES = {"x-cancel-on-ha-failover": True}
 
 _OVERFLOW = "the server was too slow for the broker, which dropped events"
 
@@ -167,7 +163,7 @@ class ClassicFeed:
         )
         self._bindings = Bindings(channel, exchange, declared.queue, self._bound)
         await self._bindings.begin((ROUTING_KEY, *self._interests.wanted))
-        await self._consumer.consume(declared.queue, arguments=_TELL_OF_CRASHES)
+        await self._consumer.consume(declared.queue, arguments=TELL_OF_CRASHES)
 
     def serving(self) -> None:
         """Tell the gap if there is one, then promise events."""
