@@ -24,7 +24,7 @@ RABBITMQ := /usr/lib/rabbitmq/bin/rabbitmq-server
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test unit unit-lowest fuzz lint ruff format-check mypy layering coverage \
-	chaos coverage-all coverage-core check format rabbitmq chromium bench bench-history bench-programs clean
+	chaos coverage-all coverage-core check format rabbitmq chromium bench bench-history bench-programs bench-replay clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -97,6 +97,9 @@ bench: $(VENV)/installed-test $(BENCH)/installed bench-programs ## measure it be
 
 bench-history: $(VENV)/installed-test ## measure what keeping history costs (half a minute)
 	@$(BIN)/python -m benchmarks.history
+
+bench-replay: $(VENV)/installed-test rabbitmq ## how long who comes back waits for what it missed (1 min)
+	@$(BIN)/python -m benchmarks.replay
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(LOWEST) $(BENCH) $(NODE) build dist *.egg-info _trial_temp* .coverage .coverage.* \

@@ -1,135 +1,134 @@
-"""How long a client waits for what it missed while that is read from the stream.
+"""How long a client that comes back waits for what it missed: from memory, and from the stream.
 
-Run as ``python -m benchmarks.replay``; it takes some 20 seconds and starts a RabbitMQ of its own,
-on the other core. Each reading is what a node does for one client: a connection, a consumer at the
-client's position, and all events of its group from there to where the memory of the node begins.
+Run as ``make bench-replay``; it takes a minute and starts a RabbitMQ and servers of
+its own, the servers on one core, all else on the other. What is timed is a client's: from its first
+frame, with ``since``, to the last event that it missed.
 """
 
+import json
 import time
-from functools import partial
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pika
-from twisted.internet import task
 
 from benchmarks.measure import LOAD_CORE, SERVER_CORE, on_core, runs
 from benchmarks.nodes import start_node
-from towerws.amqp.connect import connect
-from towerws.amqp.hosts import Hosts
-from towerws.core.broker_url import BrokerURL
-from towerws.core.event import Event
-from towerws.core.history import Bounds, History
-from towerws.core.metrics import Metrics
-from towerws.core.positions import Mark, StreamPositions, fingerprint
-from towerws.feeds.stream import StreamSettings
-from towerws.feeds.stream_reader import StreamReader
+from tests.integration.raw import TEXT, RawClient, encode_frame, handshake
+from tests.integration.server import ServerProcess
 
 ROUNDS = 9
 SIZE = 256
 
-#: Events of the group, and those of the stream for each of them.
+#: Events of the group, and those of all groups for each of them.
 _READ = (100, 1_000, 5_000)
 _SHARES = (1, 10)
 
 _GROUP = "job_events-1"
-_SETTINGS = StreamSettings("replay")
+_PUBLISHED = _READ[-1] + 1
 
 
-def make_event(number: int, share: int) -> Event:
-    """Make an event; one in so many is of the group that is read.
+class Returning:
+    """A client that comes back, on a connection of its own."""
 
-    Args:
-        number: Its number in the stream, from 0.
-        share: How many.
-    """
-    head = b'{"job": %d, "stdout": "' % number
-    group = "job_events-2" if number % share else _GROUP
-    return Event(group, head + b"x" * (SIZE - len(head) - 2) + b'"}', number)
+    def __init__(self, port: int) -> None:
+        """Connect.
+
+        Args:
+            port: The websocket's.
+        """
+        self._client = RawClient(port)
+        self._client.send(handshake(headers=["Sec-WebSocket-Protocol: towerws.v1"]))
+        self._client.read_head()
+        self.position: str = json.loads(self._client.read_frame().payload)["position"]
+
+    def replay(self, since: str, count: int) -> tuple[float, list[str]]:
+        """Ask for what came after a position, and read it.
+
+        Args:
+            since: The position.
+            count: How many events that are.
+
+        Returns:
+            Milliseconds, and the positions of the events.
+        """
+        frame = {"groups": {"job_events": [1]}, "since": since}
+        began = time.perf_counter()
+        self._client.send(encode_frame(json.dumps(frame).encode(), TEXT))
+        answer = json.loads(self._client.read_frame().payload)
+        assert (answer["resumed"], answer["replayed"]) == (True, count), answer
+        payloads = [self._client.read_frame().payload for _ in range(count)]
+        took = 1000 * (time.perf_counter() - began)
+        self._client.close()
+        return took, [json.loads(payload)["position"] for payload in payloads]
 
 
-def fill(url: str, share: int) -> int:
-    """Declare a stream in place of the last one, and publish what the longest reading reads.
+def publish(url: str, exchange: str, share: int) -> None:
+    """Publish the events of the group, and those of others in between.
 
     Args:
         url: The broker's.
-        share: See `make_event`.
-
-    Returns:
-        How many there are.
+        exchange: Where to.
+        share: One in so many is of the group.
     """
-    length = _READ[-1] * share + 1
-    connection = pika.BlockingConnection(pika.URLParameters(url))
-    channel = connection.channel()
-    channel.exchange_declare(_SETTINGS.exchange, "topic", durable=True)
-    channel.queue_delete(_SETTINGS.queue)
-    arguments = _SETTINGS.queue_arguments()
-    channel.queue_declare(_SETTINGS.queue, durable=True, arguments=arguments)
-    channel.queue_bind(_SETTINGS.queue, _SETTINGS.exchange, "#")
-    for number in range(length):
-        event = make_event(number, share)
-        channel.basic_publish(_SETTINGS.exchange, event.group, event.payload)
-    # Behind all of them on the same channel.
-    channel.confirm_delivery()
-    channel.basic_publish(_SETTINGS.exchange, "$mark", b"{}")
-    connection.close()
-    return length
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        for number in range(_PUBLISHED * share):
+            head = b'{"job": %d, "stdout": "' % number
+            group = "job_events-2" if number % share else _GROUP
+            channel.basic_publish(exchange, group, head + b"x" * (SIZE - len(head) - 2) + b'"}')
 
 
-async def read(reader: StreamReader, mark: Mark, count: int) -> float:
-    """Read once.
+@contextmanager
+def _server(url: str, exchange: str) -> Iterator[ServerProcess]:
+    # Nothing of the past in memory: what is replayed has either come while it ran, or is read.
+    server = ServerProcess(
+        "--queue-type=stream", "--warm-up=0", f"--exchange={exchange}", broker=url
+    )
+    try:
+        with on_core(SERVER_CORE):
+            server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def measure(url: str, share: int) -> None:
+    """Measure, and print two rows for each number of events.
 
     Args:
-        reader: What reads.
-        mark: From where.
-        count: How many events there are of the group.
-
-    Returns:
-        Milliseconds.
-    """
-    began = time.perf_counter()
-    excerpt = await reader.read(mark, frozenset([_GROUP]))
-    took = 1000 * (time.perf_counter() - began)
-    assert excerpt.archived is not None
-    assert len(excerpt.archived.events) == count
-    return took
-
-
-async def measure(reactor: Any, url: str) -> None:
-    """Measure, and print the table.
-
-    Args:
-        reactor: Twisted's.
         url: The broker's.
+        share: See `publish`.
     """
-    parsed = BrokerURL.parse(url)
-    for share in _SHARES:
-        length = fill(url, share)
-        # The memory begins behind everything that is read.
-        last = Event("$mark", b"{}", length)
-        history = History(StreamPositions(), Bounds(), Metrics(), time.monotonic)
-        history.append([(last.group, [last])])
-        reader = StreamReader(
-            _SETTINGS.queue,
-            history,
-            1 << 24,
-            reactor,
-            connect=partial(connect, parsed, reactor=reactor),
-            hosts=Hosts(parsed.hosts),
-        )
-        for count in _READ:
-            at = make_event(length - 1 - count * share, share)
-            mark = Mark(at.offset, fingerprint(at))
-            took = [await read(reader, mark, count) for _ in range(ROUNDS)]
-            print(f"  {count:5} events of {count * share:6} {runs(took, 'ms')}", flush=True)
+    exchange = f"replay{share}"
+    with _server(url, exchange) as server:
+        origin = Returning(server.port).position
+        publish(url, exchange, share)
+        while server.metric("towerws_events_total") < _PUBLISHED * share:
+            time.sleep(0.1)
+        _, positions = Returning(server.port).replay(origin, _PUBLISHED)
+        _print_rows("memory", server.port, share, positions)
+        assert server.metric('towerws_resumes_total{result="archive"}') == 0
+    with _server(url, exchange) as server:
+        _print_rows("stream", server.port, share, positions)
+        assert server.metric('towerws_resumes_total{result="memory"}') == 0
+
+
+def _print_rows(source: str, port: int, share: int, positions: list[str]) -> None:
+    for count in _READ:
+        since = positions[-1 - count]
+        took = [Returning(port).replay(since, count)[0] for _ in range(ROUNDS)]
+        print(f"  {source}: {count:5} events of {count * share:6} {runs(took, 'ms')}", flush=True)
 
 
 def main() -> None:
     """Start a broker, and measure."""
     node, version = start_node(LOAD_CORE)
     try:
-        print(f"To read events of {SIZE} bytes from a stream of {version}:")
-        with on_core(SERVER_CORE):
-            task.react(measure, (node.url,))
+        print(f"Until a client has all that it missed, events of {SIZE} bytes, {version}:")
+        with on_core(LOAD_CORE):
+            for share in _SHARES:
+                measure(node.url, share)
     finally:
         node.stop()
 

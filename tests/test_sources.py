@@ -53,7 +53,6 @@ class SourceTests(SynchronousTestCase):
         self.assertIsInstance(source, EmbeddedSource)
         self.assertIsInstance(hub.history.positions, LocalPositions)
         self.assertIsNone(hub.archive)
-        hub.history.start(hub.history.position, ["a-1"])
         self.assertEqual(hub.history.start(hub.history.position, ["a-1"]).why, "")
 
     def test_classic(self) -> None:

@@ -25,8 +25,8 @@ class EmbeddedSource(Service):
 
         Args:
             hub: Takes the events.
-            next_offset: Numbers them; see `towerws.core.positions.LocalPositions.next`.
             revocations: Takes those.
+            next_offset: Numbers the events; see `towerws.core.positions.LocalPositions.next`.
         """
         self._hub = hub
         self._next_offset = next_offset

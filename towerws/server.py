@@ -24,6 +24,9 @@ from towerws.websocket.protocol import CLOSE_TIMEOUT
 #: comes back with ``since``, as after any loss.
 FLUSH_WITHIN = 5.0
 
+#: Seconds between two looks at whether the last client is gone: they are few, and a look is cheap.
+_LOOK_EVERY = 0.02
+
 _FAREWELL = (CloseCode.SERVICE_RESTART, "the server stops")
 
 
@@ -164,7 +167,7 @@ class Server(MultiService):
         """Wait until there is no client any more, but not for longer."""
         deadline = self._reactor.seconds() + seconds
         while self.clients.crowd.connections and self._reactor.seconds() < deadline:
-            await deferLater(self._reactor, 0.02)
+            await deferLater(self._reactor, _LOOK_EVERY)
 
     def _interrupted(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
             if answer is not None:
                 self.send(answer)
             if self._client.subscriber.reconnect_after is not None:
-                self._client.is_sent_away(now)
+                self._client.sent_away(now)
         elif frame.opcode is Opcode.CLOSE:
             code = self._websocket.close_rcvd.code if self._websocket.close_rcvd else 1005
             if code not in {1000, 1012, 1013}:
@@ -236,7 +236,7 @@ class Client:
         if frame is not None and self._connection is not None:
             self._connection.send(frame)
 
-    def is_sent_away(self, now: float) -> None:
+    def sent_away(self, now: float) -> None:
         """Take note that the server is about to close, and when to come back."""
         if self._back_at is None:
             assert self.subscriber.reconnect_after is not None

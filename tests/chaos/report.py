@@ -101,7 +101,7 @@ def _figures(report: Report) -> dict[str, object]:
         "subscriptions resumed": sum(log.resumed for log in report.logs),
         "subscriptions not resumed": sum(log.refused for log in report.logs),
         **{f"servers: {title}": count for title, count in sorted(report.figures.items())},
-        "gaps told": total.gaps,
+        "gaps told": report.gaps,
         "deliveries": total.deliveries,
         "lost": total.told + lost,
         "doubled": total.count(Kind.DOUBLED),

@@ -64,11 +64,13 @@ class Report:
         """All clients together."""
         total = Result()
         for result in self.results.values():
-            total.deliveries += result.deliveries
-            total.told += result.told
-            total.findings += result.findings
-        total.gaps = sum(log.gaps for log in self.logs)
+            total.add(result)
         return total
+
+    @property
+    def gaps(self) -> int:
+        """How many gaps all clients were told."""
+        return sum(log.gaps for log in self.logs)
 
     @property
     def findings(self) -> list[tuple[ClientLog, Finding]]:
@@ -80,7 +82,7 @@ class Report:
         """Gaps that were told although the stream has everything."""
         excused = any(each.fault is Fault.STREAM_DELETED for each in self.happenings)
         is_whole = self.scale.mode == "stream" and not excused
-        return self.total.gaps if is_whole else 0
+        return self.gaps if is_whole else 0
 
     @property
     def ok(self) -> bool:

@@ -18,7 +18,7 @@ METRICS = {
     "resumed from memory": 'towerws_resumes_total{result="memory"}',
     "resumed from the stream": 'towerws_resumes_total{result="archive"}',
     "not resumed": 'towerws_resumes_total{result="refused"}',
-    "replays overtaken": "towerws_replays_overtaken_total",
+    "replays cut short": "towerws_replays_cut_short_total",
     "events replayed": "towerws_replayed_events_total",
     "slow readers closed": "towerws_slow_readers_total",
     "gaps of the node": "towerws_gaps_total",
@@ -113,10 +113,10 @@ class ChaosServer(ServerProcess):
     def _measure(self) -> None:
         with contextlib.suppress(OSError):
             page = self.get("/metrics")[1].decode()
+            samples = dict(line.rsplit(" ", 1) for line in page.splitlines())
             for title, name in METRICS.items():
-                for line in page.splitlines():
-                    if line.startswith(f"{name} "):
-                        self.figures[title] += int(float(line.rpartition(" ")[2]))
+                # All are there from the start: a name that is not is one that was changed.
+                self.figures[title] += int(float(samples[name]))
 
     def _bury(self) -> int | None:
         """End it, keep its log, and look for faults there."""

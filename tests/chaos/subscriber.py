@@ -171,7 +171,7 @@ class Subscriber:
             self._count(resumed, frame["replayed"], time)
         self._allowed = asked
         if not resumed:
-            pass  # until the gap neither the promise nor the position is new
+            self._owed = asked  # until the gap neither the promise nor the position is new
             return
         due_from = time if self._since is None else self._position_time
         for group in asked - self._promised:

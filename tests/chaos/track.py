@@ -123,11 +123,6 @@ class Track:
         """
         self.breaks.append(Break(len(self.keys), kind, time, due_from))
 
-    @property
-    def gaps(self) -> int:
-        """How many gaps the client was told while it was in the group."""
-        return sum(each.kind is BreakKind.GAP for each in self.breaks)
-
     def segments(self) -> Iterator[Segment]:
         """Give what lies between the breaks, in order; empty ones as well."""
         opening: Break | None = None

@@ -21,13 +21,11 @@ class Truth(NamedTuple):
 
     Attributes:
         published: By group, in the order of publication.
-        attempts: Publications, also those that were never confirmed.
         lost_by_broker: Events that the broker confirmed and does not have, with their group.
         doubled_by_broker: Attempts that it has more than once.
     """
 
     published: dict[str, Published]
-    attempts: int
     lost_by_broker: list[tuple[str, int]]
     doubled_by_broker: int
 
@@ -42,7 +40,7 @@ def of_record(record: Mapping[str, Sequence[Publication]]) -> Truth:
         group: Published(Entry(each.key, each.began, each.confirmed is not None) for each in all_)
         for group, all_ in record.items()
     }
-    return Truth(published, sum(map(len, record.values())), [], 0)
+    return Truth(published, [], 0)
 
 
 def of_stream(
@@ -62,7 +60,7 @@ def of_stream(
         confirmed = {each.key for each in attempts if each.confirmed is not None}
         lost += [(group, key) for key in sorted(confirmed - set(keys))]
         doubled += len(keys) - len(set(keys))
-    return Truth(published, sum(map(len, record.values())), lost, doubled)
+    return Truth(published, lost, doubled)
 
 
 def read_stream(url: str, name: str, last: Mapping[str, int]) -> dict[str, list[int]]:

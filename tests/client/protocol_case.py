@@ -8,11 +8,7 @@ from tests.client.ears import Ears
 from tests.client.memory import ACCEPT, Network, ServerEnd
 from towerws.client.audience import Bookmark
 from towerws.client.conversation import Refused
-from towerws.client.protocol import (
-    ListenFactory,
-    ListenProtocol,
-    Lost,
-)
+from towerws.client.protocol import ListenFactory, ListenProtocol, Lost
 from towerws.client.subscription import Subscription
 from towerws.client.target import Target
 

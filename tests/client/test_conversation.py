@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.client.memory import ACCEPT, joined
 from tests.client.v1 import ACCEPT_V1, V1, enveloped, gap, heartbeat, reply
-from towerws.client.conversation import LONGEST_DELAY, Conversation, Refused, Unknown
+from towerws.client.conversation import LONGEST_ORDERED_DELAY, Conversation, Refused, Unknown
 from towerws.client.happenings import (
     Accepted,
     Dropped,
@@ -188,7 +188,7 @@ class V1Tests(V1Case):
             (gap("broker away", "p2"), Gap("p2", "broker away")),
             (b'{"error": "no"}', Objection("p1", "no")),
             (b'{"reconnect": {"after_ms": 1700}}', Reconnect("p1", 1.7)),
-            (b'{"reconnect": {"after_ms": 1e300}}', Reconnect("p1", LONGEST_DELAY)),
+            (b'{"reconnect": {"after_ms": 1e300}}', Reconnect("p1", LONGEST_ORDERED_DELAY)),
         ):
             self.assertEqual(self.talk(reply("p1"), frame), happening)
 

@@ -111,8 +111,8 @@ class ListenProtocolTests(ProtocolCase):
             self.assertEqual(lost.lived, 0.0)
 
     def test_close_codes(self) -> None:
-        """A policy or expired credentials will not change; a restart will."""
-        for code in (1008, 4401):
+        """A policy, expired credentials or a limit will not change; a restart will."""
+        for code in (1008, 1009, 4401):
             self.setUp()
             self.greet().close(code, "so it is")
             self.assertEqual(self.refusal(), f"the server closed the connection: {code} so it is")

@@ -6,10 +6,7 @@ from tests.client.memory import ServerEnd
 from tests.client.protocol_case import ProtocolCase
 from tests.client.v1 import ACCEPT_V1, V1, enveloped, gap, heartbeat, reply
 from towerws.client.audience import Bookmark
-from towerws.client.protocol import (
-    HANDSHAKE_TIMEOUT,
-    Lost,
-)
+from towerws.client.protocol import HANDSHAKE_TIMEOUT, Lost
 from towerws.client.watch import GRACE
 
 

@@ -1,6 +1,10 @@
 """Node and TypeScript, which `make node` installs into the checkout."""
 
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from tests.integration.executables import require_executable
 
@@ -29,3 +33,27 @@ def tsc() -> tuple[str, str]:
         The command.
     """
     return node(), str(_INSTALLED / "typescript" / "node_modules" / "typescript" / "lib" / "tsc.js")
+
+
+def output_of(case: SynchronousTestCase, command: Sequence[str | Path], timeout: float) -> str:
+    """Run a program, which is to end with status 0.
+
+    Args:
+        case: The test, which fails if it does not.
+        command: The program and its arguments.
+        timeout: The most that it may take, in seconds.
+
+    Returns:
+        What it printed, errors included.
+    """
+    done = subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=timeout,
+    )
+    case.assertEqual(done.returncode, 0, done.stdout)
+    return done.stdout

@@ -1,11 +1,10 @@
 """The JavaScript client: the tests beside this file in the oldest Node and the newest; types."""
 
-import subprocess
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.console.node import NODES, node, tsc
+from tests.console.node import NODES, node, output_of, tsc
 
 _HERE = Path(__file__).resolve().parent
 _CONSOLE = _HERE.parent.parent / "towerws" / "console"
@@ -31,17 +30,7 @@ class TowerWSTests(SynchronousTestCase):
         self.assertIn("\n# skipped 0\n# todo 0\n", printed)
 
     def _output(self, *command: str | Path) -> str:
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=_PATIENCE,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return done.stdout
+        return output_of(self, command, _PATIENCE)
 
     def test_oldest_node(self) -> None:
         """All passes in the oldest Node that the client is for."""

@@ -1,13 +1,12 @@
 """Scripts that use the JavaScript client, in Chromium and in Node, and what they may have done."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import towerws
-from tests.console.node import node
+from tests.console.node import node, output_of
 from tests.integration.browser import Page
 from tests.integration.case import ServerCase
 
@@ -89,17 +88,8 @@ class ScriptCase(ServerCase):
             "console.log(JSON.stringify(result));\n"
         )
         program = node() if major is None else node(major)
-        done = subprocess.run(
-            [program, *options, "--no-warnings", "--input-type=module", "--eval", whole],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            timeout=_PATIENCE,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return json.loads(done.stdout)
+        command = [program, *options, "--no-warnings", "--input-type=module", "--eval", whole]
+        return json.loads(output_of(self, command, _PATIENCE))
 
     def _prelude(self, module: str) -> str:
         return _PRELUDE.format(

@@ -5,11 +5,15 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.workers.fakes import FakeProcess, ProcessReactor
+from towerws.broker_emitter import CLOSE_WITHIN
 from towerws.core.metrics import Counter
+from towerws.feeds import classic, stream
+from towerws.server import FLUSH_WITHIN
+from towerws.websocket.protocol import CLOSE_TIMEOUT
 from towerws.workers.keeper import (
     CAUSES,
     DELAYS,
-    FLUSH_WITHIN,
+    DRAIN_MARGIN,
     STABLE_AFTER,
     STOP_WITHIN,
     TERM_GRACE,
@@ -120,6 +124,20 @@ class RestartTests(KeeperCase):
         self.assertEqual(self.keeper.unready(), "a fault of the supervisor ended it")
 
 
+class BoundsTests(SynchronousTestCase):
+    """How long a worker may take, against what it is made of."""
+
+    def test_stop(self) -> None:
+        """Clients, with the grain of their timer, then the broker, and a second for the rest."""
+        for feed in (classic, stream):
+            parts = CLOSE_TIMEOUT + 1, feed.DRAIN_WITHIN, CLOSE_WITHIN
+            self.assertGreaterEqual(STOP_WITHIN, sum(parts) + 1)
+
+    def test_drain(self) -> None:
+        """Slow readers get theirs, and a second remains."""
+        self.assertGreaterEqual(DRAIN_MARGIN, FLUSH_WITHIN + 1)
+
+
 class StopTests(KeeperCase):
     """The end, in order and bounded."""
 
@@ -165,7 +183,7 @@ class StopTests(KeeperCase):
         self.assertEqual(self.worker.take().kind, Kind.DRAIN)
         self.worker.reply()
         self.assertFalse(self.worker.finished)
-        self._live(30 + FLUSH_WITHIN + STOP_WITHIN - 1)
+        self._live(30 + DRAIN_MARGIN + STOP_WITHIN - 1)
         self.assertNoResult(drained)
         self.assertEqual(self.worker.signals, [])
         self.worker.end()
@@ -179,7 +197,7 @@ class StopTests(KeeperCase):
         drained = self.keeper.drain(30)
         self.worker.take()
         self.worker.reply()
-        self._live(30 + FLUSH_WITHIN + STOP_WITHIN)
+        self._live(30 + DRAIN_MARGIN + STOP_WITHIN)
         self.assertEqual(self.worker.signals, ["KILL"])
         self.worker.end(0, 9)
         self.successResultOf(drained)

@@ -73,10 +73,10 @@ class Bindings:
     def _bind(self, key: str) -> Deferred[None]:
         self.bound.discard(key)
         request = self._binding[key] = object()
-        bound: Deferred[Any] = self._channel.queue_bind(
+        binding: Deferred[Any] = self._channel.queue_bind(
             queue=self._queue, exchange=self._exchange, routing_key=key
         )
-        return bound.addCallback(lambda _: self._bound(key, request))
+        return binding.addCallback(lambda _: self._bound(key, request))
 
     def _bound(self, key: str, request: object) -> None:
         # Only the last binding counts, and only until it is unbound: between two bindings of the

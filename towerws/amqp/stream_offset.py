@@ -85,17 +85,22 @@ def _find_first(header: bytes) -> int:
     """Find the first header of that name, by going from one to the next.
 
     What they hold is not decoded: nothing that a publisher wrote there can make this fail.
+
+    Raises:
+        DecodeError: There is none, or it is no number.
     """
     try:
         at, end = _table_at(header)
         while at < end:
             value_at = at + 1 + header[at]
             if header[at:value_at] == _KEY:
-                return at if header[value_at : value_at + 1] == b"l" else len(header)
+                if not header.startswith(_FIELD, at):
+                    break
+                return at
             at = value_at + 1 + _size(header, value_at)
     except (IndexError, KeyError, struct.error):
         raise _no_offset() from None
-    return len(header)
+    raise _no_offset()
 
 
 def _table_at(header: bytes) -> tuple[int, int]:

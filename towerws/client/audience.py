@@ -18,7 +18,6 @@ class Audience(Protocol):
         Args:
             groups: Names of the groups as the server lists them.
         """
-        ...
 
     def event(self, event: Event) -> None:
         """An event arrived; each comes once, in the order of publication.
@@ -26,7 +25,6 @@ class Audience(Protocol):
         Args:
             event: The event.
         """
-        ...
 
     def gap(self, why: str) -> None:
         """Events before those that come next may be missing: fetch the state anew.
@@ -34,7 +32,6 @@ class Audience(Protocol):
         Args:
             why: One sentence; it may repeat text of the server, control characters included.
         """
-        ...
 
     def notice(self, sentence: str) -> None:
         """Something else happened that a user should know.
@@ -42,7 +39,6 @@ class Audience(Protocol):
         Args:
             sentence: One line; it may repeat text of the server, control characters included.
         """
-        ...
 
 
 @dataclass(slots=True)

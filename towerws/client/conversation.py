@@ -5,6 +5,7 @@ I/O and no clock: whoever has the connection carries the frames.
 """
 
 import json
+from collections.abc import Set
 from typing import Any
 
 from towerws.client.happenings import (
@@ -22,7 +23,7 @@ from towerws.client.subscription import Subscription
 from towerws.core.wire_v1 import SUBPROTOCOL
 
 #: Longest delay that a server may ask for before we come back, in seconds.
-LONGEST_DELAY = 300.0
+LONGEST_ORDERED_DELAY = 300.0
 
 #: Longest time between two heartbeats that is believed, in seconds.
 LONGEST_HEARTBEAT = 3600.0
@@ -143,7 +144,7 @@ class Conversation:
                 return Event(position, group, payload, value)
         return None
 
-    def _is_reply(self, frame: Any, keys: Any) -> bool:
+    def _is_reply(self, frame: Any, keys: Set[str]) -> bool:
         """Tell whether a frame is an answer to a subscription."""
         is_reply = keys >= _REPLY_KEYS if self._has_positions else keys == _REPLY_KEYS
         return is_reply and isinstance(frame["groups_current"], list)
@@ -198,7 +199,7 @@ class Conversation:
                 self._is_continuous = True
                 return Gap(position, why)
             case {"reconnect": {"after_ms": int(after) | float(after)}} if after >= 0:
-                return Reconnect(self.position, min(after / 1000, LONGEST_DELAY))
+                return Reconnect(self.position, min(after / 1000, LONGEST_ORDERED_DELAY))
         return self._drop(payload, "not understood")
 
     def _drop(self, payload: bytes, what: str) -> Dropped:

@@ -37,8 +37,15 @@ MAX_HANDSHAKE_BYTES = 64 * 1024
 #: After how many heartbeats that were due and did not come a server is given up.
 MISSED_HEARTBEATS = 2
 
-#: Close codes that another attempt would only repeat (docs/protocol.md).
-_FINAL_CLOSE_CODES = frozenset({CloseCode.POLICY, CloseCode.EXPIRED})
+#: Close codes that another attempt would only repeat (docs/protocol.md). Our only message is the
+#: subscription: a server for which it is too large has too many groups asked of it.
+_FINAL_CLOSE_CODES = frozenset(
+    {
+        CloseCode.POLICY,
+        CloseCode.EXPIRED,
+        WebSocketClientProtocol.CLOSE_STATUS_CODE_MESSAGE_TOO_BIG,
+    }
+)
 
 #: HTTP answers of the 4xx kind that say "later" rather than "no".
 _PASSING_REFUSALS = frozenset(
@@ -203,17 +210,18 @@ class ListenProtocol(WebSocketClientProtocol):
 
 
 class ListenFactory(WebSocketClientFactory):
-    """Makes the protocols of one listener's connections.
-
-    Args:
-        target: The server; the caller connects.
-        make: Makes a protocol.
-        reactor: For Autobahn, which asks for the global one otherwise.
-    """
+    """Makes the protocols of one listener's connections."""
 
     noisy = False
 
     def __init__(self, target: Target, make: Callable[[], ListenProtocol], reactor: object) -> None:
+        """Make nothing yet.
+
+        Args:
+            target: The server; the caller connects.
+            make: Makes a protocol.
+            reactor: For Autobahn, which asks for the global one otherwise.
+        """
         scheme = "wss" if target.tls else "ws"
         url = f"{scheme}://{target.authority}{target.resource}"
         super().__init__(url, protocols=[SUBPROTOCOL], reactor=reactor)

@@ -29,8 +29,8 @@ TERM_GRACE = 0.2
 #: sending and 2 to close the connection.
 STOP_WITHIN = 10.0
 
-#: More seconds when it drains, for its slow readers: it gives them 5 when it has sent all away.
-FLUSH_WITHIN = 6.0
+#: Seconds on top of those over which it drains: its slow readers get 5 when all are sent away.
+DRAIN_MARGIN = 6.0
 
 
 class Keeper:
@@ -77,7 +77,7 @@ class Keeper:
         Returns:
             Fires when it has ended, within a bounded time; sooner if `stop` is called meanwhile.
         """
-        return self._end(WorkerProcess.drain, seconds + FLUSH_WITHIN + STOP_WITHIN)
+        return self._end(WorkerProcess.drain, seconds + DRAIN_MARGIN + STOP_WITHIN)
 
     def stop(self) -> Deferred[None]:
         """Let the worker end, and start none any more.
