@@ -49,7 +49,7 @@ class SourceTests(SynchronousTestCase):
 
     def test_embedded(self) -> None:
         """Without a broker: everything that is emitted is in the history."""
-        hub, source = self.make("--queue-type=stream")
+        hub, source = self.make()
         self.assertIsInstance(source, EmbeddedSource)
         self.assertIsInstance(hub.history.positions, LocalPositions)
         self.assertIsNone(hub.archive)
@@ -77,18 +77,30 @@ class SourceTests(SynchronousTestCase):
         """A stream: positions are the same everywhere, and what is forgotten can be read."""
         hub, source = self.make(
             _BROKER, "--queue-type=stream", "--stream-bytes=1048577", "--stream-seconds=8",
-            "--warm-up=9", "--max-replays=10", "--replay-bytes=11", "--exchange=e",
+            "--warm-up=9", "--max-replays=10", "--replay-bytes=11", "--exchange=e", "--prefetch=12",
+            "--max-event=13",
         )  # fmt: skip
         feed = self.feed(source)
         self.assertIsInstance(feed, StreamFeed)
         settings = feed._settings
         self.assertEqual((settings.stream_bytes, settings.stream_seconds), (1048577, 8))
         self.assertEqual((settings.warm_up, settings.queue), (9, "e.stream"))
+        self.assertEqual(settings.prefetch, 12)
         self.assertIsInstance(hub.history.positions, StreamPositions)
         assert isinstance(hub.archive, StreamArchive)
-        self.assertEqual(hub.archive._reader._queue, "e.stream")
+        reader: Any = hub.archive._reader
+        self.assertEqual(reader._queue, "e.stream")
+        self.assertEqual(reader._connect.keywords["max_body"], 13)
         archive = hub.archive._settings
         self.assertEqual((archive.max_replays, archive.replay_bytes), (10, 11))
+
+    def test_hosts(self) -> None:
+        """Marks and replays go where the bridge found a host that works."""
+        hub, source = self.make(_BROKER, "--queue-type=stream")
+        assert isinstance(source, AMQPBridge)
+        archive: Any = hub.archive
+        for hosts in (archive._reader._hosts, self.feed(source)._marks._hosts):
+            self.assertIs(hosts, source._hosts)
 
     def test_bounds(self) -> None:
         """Those of the history are those of the command line."""

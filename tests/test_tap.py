@@ -72,6 +72,9 @@ class TreeTests(TapCase):
             "--max-outbox=333",
             "--max-groups=44",
             "--max-event=555",
+            "--max-rate=66",
+            "--heartbeat=77",
+            "--drain=88",
             "--operations=tcp:8052",
             TOWERWS_TOKEN="t",
         )
@@ -82,6 +85,8 @@ class TreeTests(TapCase):
         self.assertEqual(settings.max_message, 222)
         self.assertEqual(settings.max_outbox, 333)
         self.assertEqual(settings.limits.groups, 44)
+        self.assertEqual((settings.limits.rate, settings.limits.heartbeat), (66, 77))
+        self.assertEqual(settings.drain, 88)
         server.startService()
         site: Any = self.reactor.tcpServers[1][1]
         self.assertEqual(site.max_event, 555)
@@ -170,7 +175,9 @@ class WorkersTests(TapCase):
 
     def test_two(self) -> None:
         """The sockets are opened here, and the operators' site is here; clients are not."""
-        supervisor: Any = self.make_any("--workers=2", "--listen=tcp:0:interface=127.0.0.1")
+        supervisor: Any = self.make_any(
+            "--workers=2", "--listen=tcp:0:interface=127.0.0.1", "--drain=7"
+        )
         websocket, _reloader, operations, *_signals = list(supervisor)
         self.addCleanup(websocket.stopService)
         self.assertIsInstance(supervisor, Supervisor)
@@ -183,7 +190,7 @@ class WorkersTests(TapCase):
         resources = site.resource.children
         self.assertIs(resources[b"emit"]._emitter, supervisor)
         self.assertIs(resources[b"ready"]._emitter, supervisor)
-        self.assertEqual(supervisor._drain_spread, 10)
+        self.assertEqual(supervisor._drain_spread, 7)
         self.assertEqual(resources[b"metrics"]._render, supervisor.render)
         self.assertIsNotNone(operations.port)
         self.assertEqual(supervisor._options["max-groups"], Settings().limits.groups)

@@ -72,6 +72,7 @@ BROKERS: Mapping[str, frozenset[str]] = {
             "test_stream_loss",
         }
     ),
+    "broker in chaos": frozenset({"test_chaos"}),
 }
 
 _RAN = re.compile(r"^Ran (\d+) tests? in ", re.MULTILINE)

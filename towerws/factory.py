@@ -86,6 +86,7 @@ class ClientFactory(WebSocketServerFactory):
         entrance: Finds out who connects, and who is connected.
         hub: Takes the subscriptions.
         clock: Measures how long things take.
+        slices: Keep the reactor's turns short.
         timeouts: Those of all clients.
         profiles: How the server speaks to clients.
         random: Gives numbers from 0 to 1.
@@ -137,7 +138,7 @@ class ClientFactory(WebSocketServerFactory):
         )
         self.setProtocolOptions(**_protocol_options(settings))
         self.protocol = with_options(ClientProtocol, self, log=QuietLog(clock.seconds))
-        self._slices = slices
+        self.slices = slices
         # Autobahn has one of its own by the second name.
         self.timeouts = self._batched_timer = Timeouts(clock, slices)
         self.profiles = Profiles(
@@ -199,7 +200,7 @@ class ClientFactory(WebSocketServerFactory):
         connections = cast("tuple[ClientProtocol, ...]", self.entrance.revoke(user))
         # Counted first: the later ones may be told in a later turn.
         concerned = sum(groups is None or each.hears(groups) for each in connections)
-        self._slices.run(partial(protocol.revoke, groups) for protocol in connections)
+        self.slices.run(partial(protocol.revoke, groups) for protocol in connections)
         return concerned
 
     def _report(self, limit: str, who: str, held_back: int) -> None:

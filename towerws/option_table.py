@@ -102,7 +102,7 @@ PARAMETERS: list[list[Any]] = [
     _number(
         "stream-seconds",
         _STREAM.stream_seconds,
-        "Seconds for which the stream keeps an event, at least.",
+        "Seconds for which the stream keeps an event, if it has the room.",
         1,
         _MAX_SECONDS,
     ),

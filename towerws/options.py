@@ -139,6 +139,10 @@ class Options(usage.Options, strcred.AuthOptionMixin):
         self["listen"] = self["listen"] or ["tcp:8051:interface=127.0.0.1"]
         self["broker"] = self._broker()
         self["token"] = self._token()
+        if self["queue-type"] == "stream" and self["broker"] is None:
+            raise usage.UsageError(
+                "--queue-type stream needs a broker: give its URL as TOWERWS_BROKER"
+            )
         if not self["auth"]:
             self.opt_auth("anonymous")
         for endpoint in self["listen"]:

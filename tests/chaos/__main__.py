@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -53,8 +54,12 @@ def main(arguments: Sequence[str]) -> int:
             _say(f"\n{evidence(report)}")
             (logs / f"{report.scale.mode}.txt").write_text(evidence(report, sys.maxsize))
     is_ok = all(report.ok for report in reports)
-    _say(f"\nseed {scale.seed}, {time.monotonic() - began:.0f} s, logs and evidence in {logs}")
-    _say("nothing was lost in silence" if is_ok else "FAILED")
+    _say(f"\nseed {scale.seed}, {time.monotonic() - began:.0f} s")
+    if is_ok:
+        shutil.rmtree(logs)
+        _say("nothing was lost in silence")
+    else:
+        _say(f"FAILED; the servers' logs and all evidence are in {logs}")
     return 0 if is_ok else 1
 
 

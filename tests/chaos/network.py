@@ -5,6 +5,7 @@ the far end down loses every packet both ways without a word, as an unplugged ca
 namespace belongs to a helper process (this module, run) and is gone when that ends, in any way.
 """
 
+import contextlib
 import itertools
 import os
 import random
@@ -95,6 +96,9 @@ class Cable:
 
     def close(self) -> None:
         """Remove the namespace and the cable. Idempotent."""
+        # With the namespace it would go by itself, but only when its last connection has timed out.
+        with contextlib.suppress(OSError):
+            _ip("link", "delete", self._near)
         self._pipe.close()
         try:
             self._helper.wait(_PATIENCE)

@@ -103,7 +103,7 @@ class Rain:
         try:
             detail, is_done = await self._ways[step.fault](step), True
         except (OSError, RuntimeError) as error:
-            detail, is_done = f"not done: {error}", False
+            detail, is_done = f"not done: {' '.join(str(error).split())}", False
         self.happenings.append(Happening(step.fault, began, time.monotonic(), detail, is_done))
         self._tell(f"{step.fault.title}: {detail}")
 

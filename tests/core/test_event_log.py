@@ -60,8 +60,8 @@ class EventLogTests(SynchronousTestCase):
 
     def test_pages(self) -> None:
         """No more bytes than allowed, but one event always."""
-        self.assertEqual(self._offsets(0, "ab", 6), [1, 2, 3])
-        self.assertEqual(self._offsets(0, "ab", 5), [1, 2])
+        self.assertEqual(self._offsets(0, "ab", 3 * EVENT_BYTES + 6), [1, 2, 3])
+        self.assertEqual(self._offsets(0, "ab", 3 * EVENT_BYTES + 5), [1, 2])
         self.assertEqual(self._offsets(0, "ab", 0), [1])
         self.assertEqual(self._offsets(3, "ab", 4), [5])
 

@@ -88,7 +88,7 @@ class _Walk(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.replays)
-    @rule(data=st.data(), most_bytes=st.integers(0, 40))
+    @rule(data=st.data(), most_bytes=st.integers(0, 600))
     def read_on(self, data: st.DataObject, most_bytes: int) -> None:
         """A client takes a page; at the end it is live, and hears all that comes."""
         replay = data.draw(st.sampled_from(self.replays))

@@ -83,6 +83,7 @@ class HeartbeatTests(V1TestCase):
         self.clock.advance(15)
         self.assertEqual(client.take_frames(), [{"heartbeat": position(1)}])
         self.source.confirm()
+        client.turn()
         self.assertEqual(client.take_frames(), [resumed(1, 2, "a-1"), event("a-1", 2)])
         self.clock.advance(15)
         self.assertEqual(client.take_frames(), [{"heartbeat": position(2)}])

@@ -1,8 +1,9 @@
 """`towerws.core.resuming`: a client that comes back with a position has everything, or is told."""
 
-from tests.core.v1_case import V1TestCase, event, refused, resumed
-from tests.fakes import FakeClient
+from tests.core.v1_case import LIMITS, V1TestCase, event, refused, resumed
+from tests.fakes import FakeClient, FakeIdentity
 from tests.hubs import position, publish
+from towerws.core.event import Variant
 from towerws.core.history import Bounds
 from towerws.core.patterns import Patterns
 from towerws.core.resuming import PAGE
@@ -52,7 +53,9 @@ class MemoryTests(V1TestCase):
         self.emit("a-1", "b-1")
         self.assertEqual(client.frames, [])
         self.source.confirm()
+        self.assertEqual(client.frames, [resumed(3, 3, "a-1", "b-1")])
         self.emit("a-1")
+        client.turn()
         self.assertEqual(
             client.frames,
             [
@@ -74,6 +77,17 @@ class MemoryTests(V1TestCase):
             self.emit("a-1")
             self.assertEqual(client.take_frames(), [event("a-1", self.hub.history.last)])
         self.assertEqual(self.replays.refused.value, 5)
+
+    def test_denied(self) -> None:
+        """protocol.md: what a client may not hear is not replayed, whatever position it has."""
+        self.emit("a-1", "a-2", "a-1")
+        identity = FakeIdentity(denied={"a-1"})
+        client = self.connect(identity, limits=LIMITS, variant=Variant.ENVELOPED)
+        self.ask(client, {"a": [1, 2]}, since=position(0))
+        client.turn()
+        error, *replay = client.take_frames()
+        self.assertEqual(error, {"error": "access denied to channel a for resource id 1"})
+        self.assertEqual(replay, [resumed(1, 3, "a-2"), event("a-2", 2)])
 
     def test_gap_meanwhile(self) -> None:
         """A gap before the subscription is in force: there is nothing that looks whole."""
@@ -130,6 +144,15 @@ class PacedTests(V1TestCase):
         self.assertEqual(client.later, [])
         self.large(1)
         self.assertEqual(self.offsets(client), [position(5)])
+
+    def test_small_events(self) -> None:
+        """A turn is short however small events are: each costs something besides its bytes."""
+        publish(self.hub, *(("a-1", b"{}") for _ in range(1000)))
+        client = self.v1({"a": [1]}, position(0))
+        at_once = len(self.offsets(client))
+        self.assertLess(at_once, 600)
+        client.turn()
+        self.assertEqual(len(self.offsets(client)), min(at_once, 1000 - at_once))
 
     def test_slow_reader(self) -> None:
         """Nothing is sent while what was sent has not left; nor twice when it has."""
@@ -194,6 +217,24 @@ class PacedTests(V1TestCase):
         self.ask(client, {"a": [2]})
         self.assertEqual(len(client.take_frames()), 1)
 
+    def test_revoked_while_the_broker_is_away(self) -> None:
+        """The next message waits for the answer to that, even if the replay is over before."""
+        self.large(2)
+        client = self.v1({"a": [1, 2]}, position(0))
+        self.source.is_prompt = False
+        self.source.lose()
+        assert client.session is not None
+        client.session.revoke(Patterns(["a-2"]))
+        self.ask(client, {"b": [1]})
+        client.take_frames()
+        client.turn()
+        self.assertEqual(self.offsets(client), [position(2)])
+        for left, joined in ((["a-2"], []), (["a-1"], ["b-1"])):
+            self.source.confirm()
+            (answer,) = client.take_frames()
+            assert isinstance(answer, dict)
+            self.assertEqual((answer["groups_left"], answer["groups_joined"]), (left, joined))
+
     def test_gone(self) -> None:
         """A client that leaves, or is cut, is replayed to no more."""
         self.large(3)
@@ -206,6 +247,7 @@ class PacedTests(V1TestCase):
             client = self.v1()
             self.cut_after(client, frames_before)
             self.ask(client, {"a": [1]}, since=position(0) if frames_before else "x")
+            client.turn()
             client.turn()
             self.assertEqual([code for code, _ in client.closes], [1013])
 

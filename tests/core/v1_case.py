@@ -32,10 +32,11 @@ class V1TestCase(SessionTestCase):
         self.hub.attach(self.source, self.archive)
 
     def v1(self, groups: object = None, since: str | None = None) -> FakeClient:
-        """Connect a client and let it ask for groups, if they are given."""
+        """Connect a client; if groups are given, let it ask for them, and the reactor turn."""
         client = self.connect(FakeIdentity(), limits=LIMITS, variant=Variant.ENVELOPED)
         if groups is not None:
             self.ask(client, groups, **({} if since is None else {"since": since}))
+            client.turn()
         return client
 
     def emit(self, *groups: str) -> None:

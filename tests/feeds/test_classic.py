@@ -101,6 +101,16 @@ class CoverageTests(BridgeCase):
         client.reply_to("queue_bind")
         self.assertEqual(kinds, [Kind.MEMORY])
 
+    def test_covered_from_the_gap(self) -> None:
+        """Whoever is told of a gap, and has to come back once more, is not told of a second one."""
+        connection, _ = self.subscribe("jobs-1")
+        self.start().lose(LOST)
+        told: list[str] = []
+        connection.on_gap = lambda: told.append(self.hub.history.position)
+        self.clock.advance(1)
+        self.accept()
+        self.assertEqual([self._since(position, "jobs-1") for position in told], [Kind.MEMORY])
+
     def test_not_before_service(self) -> None:
         """What is bound is covered when it is promised, with the first connection as later."""
         self.subscribe("jobs-1")

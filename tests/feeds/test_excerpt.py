@@ -57,6 +57,22 @@ class ExcerptTests(SynchronousTestCase):
         excerpt.take(messages(12, 13))
         self.assert_found(excerpt, 13, 10, 11, 12, 13)
 
+    def test_no_event_at_the_end(self) -> None:
+        """What no client can take has no position, and the history never comes to it."""
+        excerpt = self.excerpt(mark_at(3))
+        excerpt.take(
+            [
+                *messages(3, 11, 12),
+                message(13, b"{}", "$revoke"),
+                message(14, b"not JSON"),
+                message(15, b"{}", "not.a.name/"),
+            ]
+        )
+        self.assert_found(excerpt, 12, 11, 12)
+        excerpt = self.excerpt(mark_at(3))
+        excerpt.take([*messages(3, 11), message(12, b"{}", "$mark"), message(13, b"{}", "$revoke")])
+        self.assert_found(excerpt, 12, 11)
+
     def test_groups(self) -> None:
         """Only what was asked for, and only what clients can take."""
         excerpt = self.excerpt(mark_at(3), "jobs-1", "jobs-3")

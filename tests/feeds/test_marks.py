@@ -55,13 +55,15 @@ class MarkTests(SynchronousTestCase):
         self.assertEqual(client.closings, [CLOSE_WITHIN])
 
     def test_refused(self) -> None:
-        """During an alarm it fails, and the connection is closed as well."""
+        """During an alarm it fails, says what was not confirmed, and the connection is closed."""
         published = self.publish()
         client = FakeClient(self.clock)
         client.confirmation = Deferred()
         self.connect.attempts[0].outcome.callback(client)
         client.confirmation.errback(PublishBlocked("an alarm"))
-        self.failureResultOf(published, PublishBlocked)
+        failure = self.failureResultOf(published, PublishBlocked)
+        sentence = "the broker did not confirm the server's own mark: an alarm"
+        self.assertEqual(str(failure.value), sentence)
         self.assertEqual(client.closings, [CLOSE_WITHIN])
 
     def test_away(self) -> None:

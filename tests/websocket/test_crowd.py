@@ -185,6 +185,15 @@ class DrainTests(CrowdCase):
         self.successResultOf(drained)
         self.assertEqual(late[0].done[1], ("finish", *_FAREWELL))
 
+    def test_many_newcomers(self) -> None:
+        """However many they are, the end is not put off by more than the time for all."""
+        self.enter(2)
+        drained = self.drain(10)
+        late = self.enter(1000)
+        self.pass_time(10)
+        self.successResultOf(drained)
+        self.assertEqual(self.gone(late), 1000)
+
     def test_cancelled(self) -> None:
         """When it is cancelled the others stay, and nothing more happens."""
         protocols = self.enter(2)

@@ -1,6 +1,7 @@
 """`towerws.websocket.protocol` with profile "towerws.v1", on a whole listener."""
 
 import json
+from functools import partial
 from typing import Any
 
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
@@ -78,6 +79,18 @@ class V1Tests(V1Case):
         self.assertEqual(
             [event["position"] for event in events], [position(n) for n in range(1, 22)]
         )
+
+    def test_many_replays(self) -> None:
+        """However many there are at the same time, they share the slices of one."""
+        for _ in range(3):
+            self.connect({"jobs": [1]})
+        before = len(self.reactor.getDelayedCalls())
+        called: list[object] = []
+        for protocol in tuple(self.factory.crowd.connections):
+            protocol.soon(partial(called.append, protocol))
+        self.assertEqual(len(self.reactor.getDelayedCalls()), before + 1)
+        self.reactor.advance(0)
+        self.assertEqual(set(called), self.factory.crowd.connections)
 
     def test_slow_reader_comes_back(self) -> None:
         """It is cut with 1013, and has everything when it comes back with its position."""

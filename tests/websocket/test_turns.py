@@ -143,6 +143,26 @@ class SlicesTests(SynchronousTestCase):
         self.assertEqual(taken, list(range(8)))
         self.successResultOf(done)
 
+    def test_soon(self) -> None:
+        """What many ask for at the same time is done in order, by slices that they share."""
+        clock: Any = _BusyClock()
+        slices = Slices(clock)
+        taken: list[str] = []
+
+        def ask(name: str, times: int) -> None:
+            taken.append(name)
+            if times > 1:
+                slices.soon(partial(ask, name, times - 1))
+
+        for name in "ab":
+            slices.soon(partial(ask, name, 4))
+        for count in (0, 3, 6, 8, 8):
+            self.assertEqual("".join(taken), "abababab"[:count])
+            clock.turn()
+        slices.soon(partial(ask, "c", 1))
+        clock.turn()
+        self.assertEqual(taken[8:], ["c"])
+
     def test_faults(self) -> None:
         """A step that fails is logged, and costs the others nothing."""
         taken: list[int] = []

@@ -155,7 +155,7 @@ class EventLog:
         Args:
             after: The offset behind which to begin.
             groups: Their names, each once.
-            most_bytes: How many bytes the payloads may have together.
+            most_bytes: How many bytes they may have together: payloads, and `EVENT_BYTES` for each.
 
         Returns:
             The first events, in order. One larger than allowed comes alone; none if there is none.
@@ -163,7 +163,7 @@ class EventLog:
         events: list[Event] = []
         # Offsets differ, so no further column is ever compared.
         for offset, name, payload in merge(*(own.tail(after) for own in self._owners_of(groups))):
-            most_bytes -= len(payload)
+            most_bytes -= len(payload) + EVENT_BYTES
             if most_bytes < 0 and events:
                 break
             events.append(Event(name, payload, offset))

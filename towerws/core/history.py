@@ -121,8 +121,8 @@ class History:
         self._by_gap = metrics.counter(name, text, cause="gap")
         log = self._log
         metrics.gauge("towerws_history_events", "Events that can be replayed.", lambda: log.events)
-        metrics.gauge("towerws_history_bytes", "Memory they take, in bytes.", lambda: log.size)
-        metrics.gauge("towerws_history_seconds", "Age of the oldest of them, in seconds.", self.age)
+        metrics.gauge("towerws_history_bytes", "Memory of the history, in bytes.", lambda: log.size)
+        metrics.gauge("towerws_history_seconds", "Age of the oldest event, in seconds.", self.age)
 
     # --- what is published ---
 

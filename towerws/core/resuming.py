@@ -13,13 +13,14 @@ from typing import Protocol
 from towerws.core.archive import Archive, Archived, Reading
 from towerws.core.deadlines import Clock, Timer
 from towerws.core.event import Event, encode
+from towerws.core.event_log import EVENT_BYTES
 from towerws.core.history import History, Kind
 from towerws.core.metrics import Metrics
 from towerws.core.profile import Client
 from towerws.core.wire import CloseCode
 from towerws.core.wire_v1 import enveloping
 
-#: Bytes of events that are sent in one turn of the reactor: some 2 ms of work.
+#: Bytes of events, with `EVENT_BYTES` for each, that are sent at once: some 2 ms of work.
 PAGE = 1 << 16
 
 #: Seconds in which a client has to take what was read for it from the archive, whose places are
@@ -27,7 +28,7 @@ PAGE = 1 << 16
 TAKE_WITHIN = 30.0
 
 #: Seconds for this node to come to where the client has been already, with a faster node.
-CATCH_UP_WITHIN = 30.0
+CATCH_UP_WITHIN = 10.0
 _LOOK_EVERY = 0.1
 
 
@@ -48,7 +49,7 @@ class ReplayingClient(Client, Protocol):
         """Send whole frames behind everything that was sent before."""
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Make a call in the next turn of the reactor, unless the client is gone by then."""
+        """Make a call in a turn of the reactor to come, unless the client is gone by then."""
 
 
 class ReplayCounters:
@@ -136,16 +137,7 @@ class Resumption:
             since: Its position, as it says.
         """
         self.position = since
-        groups = self._groups_of()
-        start = self._history.start(since, groups)
-        if start.kind is Kind.MEMORY:
-            self._cursor = start.offset
-            self._counters.memory.add()
-            self._resume()
-        elif start.kind is Kind.ELSEWHERE and self._archive is not None:
-            self._reading = self._archive.read(start.mark, groups, self._archived)
-        else:
-            self._refuse(start.why)
+        self._start(self._clock.seconds() + CATCH_UP_WITHIN)
 
     def drained(self) -> None:
         """Go on sending: the client has taken what was sent."""
@@ -168,11 +160,28 @@ class Resumption:
         self._ended = True
         self._close_reading()
 
+    def _start(self, until: float) -> None:
+        groups = self._groups_of()
+        start = self._history.start(self.position, groups)
+        if start.kind is Kind.MEMORY:
+            self._cursor = start.offset
+            self._counters.memory.add()
+            self._resume()
+        elif start.kind is not Kind.ELSEWHERE or self._archive is None:
+            self._refuse(start.why)
+        elif start.offset <= self._history.last:
+            self._reading = self._archive.read(start.mark, groups, self._archived)
+        else:
+            # Not the archive's affair: anybody can write such a position, and its places are few.
+            self._wait(until, self._start)
+
     def _archived(self, found: Archived | None) -> None:
         if found is None:
             self._refuse("the position is older than what is kept, or not of this log")
             return
-        self._older, self._cursor = found.events, found.upto
+        groups = self._groups_of()
+        self._older = [event for event in found.events if event.group in groups]
+        self._cursor = found.upto
         self._await_history(self._clock.seconds() + CATCH_UP_WITHIN)
 
     def _await_history(self, until: float) -> None:
@@ -181,18 +190,26 @@ class Resumption:
             self._refuse("more was published meanwhile than is kept")
         elif self._history.last >= self._cursor:
             self._counters.archive.add()
-            self._expect(TAKE_WITHIN, self._too_slow)
+            if self._older:
+                self._expect(TAKE_WITHIN, self._too_slow)
+            else:
+                self._close_reading()
             self._resume()
-        elif self._clock.seconds() >= until:
+        else:
+            self._wait(until, self._await_history)
+
+    def _wait(self, until: float, look: Callable[[float], None]) -> None:
+        """Look again soon whether this node has come far enough, unless it is too late."""
+        if self._clock.seconds() >= until:
             self._refuse("this server has not come as far as the position")
         else:
-            self._expect(_LOOK_EVERY, lambda: self._await_history(until))
+            self._expect(_LOOK_EVERY, lambda: look(until))
 
     def _resume(self) -> None:
         self.is_answered = True
         self._answer(len(self._older) + self._history.count(self._cursor, self._groups_of()))
-        if not self._ended:
-            self._send()
+        # In a turn to come: thousands may have waited for the broker, and are all answered at once.
+        self._go_on()
 
     def _refuse(self, why: str) -> None:
         self._counters.refused.add()
@@ -223,9 +240,8 @@ class Resumption:
         self._client.send_frames(b"".join(encode(envelope(event), variant) for event in page))
 
     def _go_on(self) -> None:
-        if self._ended:
-            return
-        if self._older or self._history.count(self._cursor, self._groups_of()):
+        is_more = self._older or self._history.count(self._cursor, self._groups_of())
+        if is_more and not self._ended:
             self._scheduled = True
             self._client.soon(self._send)
         else:
@@ -238,7 +254,7 @@ class Resumption:
             size = 0
             while size < PAGE and len(page) < len(self._older):
                 page.append(self._older[len(page)])
-                size += len(page[-1].payload)
+                size += len(page[-1].payload) + EVENT_BYTES
             del self._older[: len(page)]
             if not self._older:
                 self._close_reading()

@@ -25,8 +25,9 @@ class Session:
     """The protocol state of one connected client."""
 
     __slots__ = (
-        "_busy", "_checking", "_client", "_clock", "_conduct", "_counters", "_deadlines", "_ended",
-        "_hub", "_identity", "_limits", "_profile", "_renewals", "_revoked", "_told", "_waiting",
+        "_awaits", "_busy", "_checking", "_client", "_clock", "_conduct", "_counters", "_deadlines",
+        "_ended", "_hub", "_identity", "_limits", "_profile", "_renewals", "_revoked", "_told",
+        "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +62,7 @@ class Session:
         self._conduct = Conduct(limits, counters, clock, user)
         # A few at most, and none most of the time: an empty deque would take 760 bytes.
         self._waiting: tuple[Callable[[], None], ...] = ()
-        self._busy = self._checking = self._ended = False
+        self._awaits = self._busy = self._checking = self._ended = False
         self._renewals = 0
         self._told = Told(partial(hub.groups_of, client))
         self._profile = speak(self._told)
@@ -216,12 +217,13 @@ class Session:
             self._subscribe({group.name for group in groups} - refused)
 
     def _in_force(self, _change: Change) -> None:
+        self._awaits = False
         self._counters.subscribed.add()
         self._conduct.forgive()
         self._profile.in_force(self._answered)
 
     def _answered(self) -> None:
-        self._busy = False
+        self._busy = self._awaits  # a replay may end while a withdrawal waits for the broker
         self._advance()
 
     def _renewed(self, valid: bool) -> None:
@@ -272,7 +274,7 @@ class Session:
         return True
 
     def _subscribe(self, names: Collection[str]) -> None:
-        self._busy = True
+        self._awaits = self._busy = True
         self._hub.subscribe(self._client, names, self._in_force)
 
     def _plan(self) -> None:

@@ -82,7 +82,7 @@ class StreamArchive:
         # In the order of their coming.
         self._line: dict[StreamReading, None] = {}
         self._running: set[StreamReading] = set()
-        name, text = "towerws_archive_readings_total", "Readings of the stream, by what became."
+        name, text = "towerws_archive_readings_total", "Readings of the stream, by result."
         self._results = {
             result: metrics.counter(name, text, result=result)
             for result in (*(each.value for each in Verdict), *_NO_VERDICT)

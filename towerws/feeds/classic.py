@@ -169,12 +169,15 @@ class ClassicFeed:
         """Tell the gap if there is one, then promise events."""
         assert self._bindings is not None, "begin() comes before"
         self._is_serving = True
+        bound = tuple(self._bindings.bound)
+        # Before the gap, for whoever is told of that goes on from there.
+        self._cover(bound)
         if self._interruption is not None:
             # Only now, when all groups are bound again: a client that comes back at once must
             # not wait, and must not miss more.
             why, self._interruption = self._interruption, None
             self._hub.gap(why)
-        self._in_force(tuple(self._bindings.bound))
+        self._confirm(bound)
 
     def delivered(self, deliveries: list[Delivery]) -> None:
         """Hand events on, and acknowledge them."""
@@ -210,13 +213,12 @@ class ClassicFeed:
 
     def _bound(self, name: str) -> None:
         if self._is_serving:
-            self._in_force((name,))
+            self._cover((name,))
+            self._confirm((name,))
 
-    def _in_force(self, names: Collection[str]) -> None:
-        """Promise the messages of routing keys from now on, for whoever listens to that."""
+    def _cover(self, names: Iterable[str]) -> None:
         for name in names:
             self._hub.history.cover(name)
-        self._confirm(names)
 
     def _confirm(self, names: Iterable[str]) -> None:
         for name in names:

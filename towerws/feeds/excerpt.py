@@ -7,8 +7,10 @@ from towerws.amqp.stream_offset import Offsets, read_offset
 from towerws.core import payload
 from towerws.core.archive import Archived
 from towerws.core.event import Event
+from towerws.core.groups import is_group_name
 from towerws.core.history import History
 from towerws.core.positions import Mark, fingerprint
+from towerws.feeds.marks import ROUTING_KEY as MARK
 
 #: Memory that an event takes besides its payload, in bytes: a tuple, an integer, and the object
 #: around the payload.
@@ -84,8 +86,11 @@ class Excerpt:
         for each in deliveries:
             if each.routing_key in self._groups and _is_event(each):
                 self._add(each)
-        if deliveries:
-            self._upto = read_offset(deliveries[-1])
+        # Not beyond the last that has a position: the history never comes to what lies behind it,
+        # if it is the end of the stream.
+        last = next((each for each in reversed(deliveries) if _has_position(each)), None)
+        if last is not None:
+            self._upto = read_offset(last)
         self._judge()
 
     def _add(self, delivery: Delivery) -> None:
@@ -109,6 +114,11 @@ def _is_at(mark: Mark, delivery: Delivery) -> bool:
     if body is None or not group.isascii() or read_offset(delivery) != mark.offset:
         return False
     return fingerprint(Event(group, body)) == mark.fingerprint
+
+
+def _has_position(delivery: Delivery) -> bool:
+    key = delivery.routing_key
+    return key == MARK or (is_group_name(key) and _is_event(delivery))
 
 
 def _is_event(delivery: Delivery) -> bool:

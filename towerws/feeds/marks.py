@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from towerws.amqp.client import Client
+from towerws.amqp.errors import PublishError
 from towerws.amqp.hosts import Hosts
 from towerws.amqp.producer import Producer
 from towerws.broker_emitter import CLOSE_WITHIN, connection_name
@@ -71,6 +72,10 @@ class MarkPublisher:
         producer = Producer(connect, self._hosts.serving_first, self._exchange, self._clock)
         try:
             await producer.publish(ROUTING_KEY, mark)
+        except PublishError as error:
+            raise type(error)(
+                f"the broker did not confirm the server's own mark: {error}"
+            ) from None
         finally:
             # Not waited for: it ends by itself, and the mark has arrived.
             producer.close(CLOSE_WITHIN)

@@ -29,8 +29,8 @@ class Track:
     time when none of them was there. What comes behind it is delivered.
 
     The first message of each connection but the first must be the one that was read last. If it is
-    not, there is a gap. It is told right behind the first event that follows it, whose position is
-    the first that a client can go on from.
+    not, there is a gap. Its position is that of the first event that follows it, the first that a
+    client can go on from; it is told before that event is delivered.
 
     Attributes:
         taken: How often messages came.

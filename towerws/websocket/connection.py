@@ -38,7 +38,7 @@ class Websocket(Protocol):
         """Begin the closing handshake within some seconds."""
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Make a call in the next turn of the reactor, unless the connection is gone by then."""
+        """Make a call in a turn of the reactor to come, unless the connection is gone by then."""
 
 
 @implementer(IPushProducer)
@@ -122,7 +122,7 @@ class ClientConnection:
         return self._out is self._transport
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Make a call in the next turn of the reactor, unless the client is gone by then.
+        """Make a call in a turn of the reactor to come, unless the client is gone by then.
 
         Args:
             call: What to do.

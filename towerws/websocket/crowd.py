@@ -133,8 +133,10 @@ class Crowd:
         step: Callable[[ClientProtocol], None],
     ) -> None:
         """Take a step with each; the list may be changed meanwhile."""
-        count = ceil(len(waiting) * STEP / max(seconds, STEP))
+        count = 0
         while waiting:
+            # Where more come than leave, faster: they are not to keep all of this from its end.
+            count = max(count, ceil(len(waiting) * STEP / max(seconds, STEP)))
             some, waiting[:count] = waiting[:count], []
             await self._slices.run(partial(step, protocol) for protocol in some)
             if waiting:

@@ -125,12 +125,12 @@ class ClientProtocol(OpeningProtocol):
             self._connection.finish(code, reason)
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Make a call in the next turn of the reactor, unless the connection is gone by then.
+        """Make a call in a turn of the reactor to come, unless the connection is gone by then.
 
         Args:
-            call: What to do; the connection is closed if it fails.
+            call: What to do, a short thing; the connection is closed if it fails.
         """
-        self.factory.clock.callLater(0, self._tell, lambda _: call())
+        self.factory.slices.soon(partial(self._tell, lambda _: call()))
 
     def onPing(self, payload: bytes) -> None:
         """Answer a Ping.

@@ -7,6 +7,7 @@ server itself does to all clients is done in slices.
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -71,6 +72,21 @@ class Slices:
             clock: The reactor.
         """
         self._clock = clock
+        self._soon: deque[Callable[[], object]] = deque()
+        self._is_soon_due = False
+
+    def soon(self, step: Callable[[], object]) -> None:
+        """Take a step in a turn to come, behind all that were asked for before.
+
+        However many ask for it at the same time, they share the slices of one.
+
+        Args:
+            step: A short one, which may ask for another. If it fails, that is logged.
+        """
+        self._soon.append(step)
+        if not self._is_soon_due:
+            self._is_soon_due = True
+            self._clock.callLater(0, lambda: self.run(self._take_soon()))
 
     def run(self, steps: Iterable[Callable[[], object]]) -> Deferred[None]:
         """Take all steps: the first slice of them now, which may be all.
@@ -84,6 +100,11 @@ class Slices:
         done: Deferred[None] = Deferred()
         self._run_slice(iter(steps), done)
         return done
+
+    def _take_soon(self) -> Iterator[Callable[[], object]]:
+        while self._soon:
+            yield self._soon.popleft()
+        self._is_soon_due = False
 
     def _run_slice(self, steps: Iterator[Callable[[], object]], done: Deferred[None]) -> None:
         end = self._clock.seconds() + SLICE
