@@ -132,6 +132,11 @@ class FakeClient:
         waiting = (call for call in self.calls if not call.answer.called)
         self.reply(next(call for call in waiting if call.name == name))
 
+    def release(self, name: str) -> None:
+        """Answer all requests of this name, those that have no answer and those to come."""
+        self.held.discard(name)
+        self.reply_to(name)
+
     def named(self, *names: str) -> list[tuple[str, str]]:
         """Give name and routing key of the requests with one of these names, for groups."""
         return [

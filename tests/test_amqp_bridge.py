@@ -45,7 +45,7 @@ class ConnectingTests(BridgeCase):
         client = self.accept("basic_consume")
         self.assertEqual(self.bridge.unready(), "not connected to the broker yet")
         self.assertEqual(self.counted("towerws_broker_connected"), 0)
-        client.reply_to("basic_consume")
+        client.release("basic_consume")
         self.assertIsNone(self.bridge.unready())
         self.assertEqual(self.counted("towerws_broker_connected"), 1)
         self.assertEqual(self.counted("towerws_broker_connections_total"), 1)

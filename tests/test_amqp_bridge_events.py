@@ -56,7 +56,7 @@ class SubscriptionTests(BridgeCase):
         leaving, _ = self.subscribe("jobs-1")
         _, staying = self.subscribe("jobs-2")
         self.hub.leave(leaving)
-        client.reply_to("queue_declare")
+        client.release("queue_declare")
         self.assertEqual(client.named("queue_bind", "queue_unbind"), [("queue_bind", "jobs-2")])
         self.assertEqual(len(staying), 1)
 
@@ -124,7 +124,7 @@ class GapTests(BridgeCase):
         client = self._reconnect("queue_bind", "basic_consume")
         client.reply_to("queue_bind")
         self.assertEqual(connection.gaps, [])
-        client.reply_to("basic_consume")
+        client.release("basic_consume")
         self.assertEqual(len(connection.gaps), 1)
 
     def test_told_before_promises(self) -> None:

@@ -63,7 +63,7 @@ class ReceivingTests(BridgeCase):
         """Whenever it comes into service, what was revoked before may have been missed."""
         client = self.start("basic_consume")
         self.assertEqual(self.resumed, 0)
-        client.reply_to("basic_consume")
+        client.release("basic_consume")
         self.assertEqual(self.resumed, 1)
         client.lose(LOST)
         self.clock.advance(1)

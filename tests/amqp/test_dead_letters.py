@@ -6,8 +6,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.fake_broker import FakeClient, delivery
-from towerws.amqp.dead_letters import NOTICE_EVERY, DeadLetters
+from tests.fake_broker import FakeChannel, FakeClient
+from towerws.amqp.dead_letters import (
+    consume_dead_letters,
+    dead_letter_arguments,
+    declare_dead_letters,
+)
 from towerws.amqp.errors import AMQPError, ConnectionLost
 
 _LOST = ConnectionLost("the connection to the broker failed: it burns")
@@ -16,70 +20,43 @@ _LOST = ConnectionLost("the connection to the broker failed: it burns")
 class DeadLettersTests(SynchronousTestCase):
     """One message is enough to know that there was one."""
 
-    def setUp(self) -> None:
-        """Connect to a broker that answers everything."""
-        self.clock = Clock()
-        self._connect()
+    def _begin(self, *held: str) -> Deferred[str]:
+        self.client = FakeClient(Clock(), held)
+        channel: Any = FakeChannel(self.client, 1)
+        return Deferred.fromCoroutine(self._consume(channel))
 
-    def _connect(self, *held: str) -> None:
-        self.client = FakeClient(self.clock, held)
-        client: Any = self.client
-        self.letters = DeadLetters(client, 2, self.clock)
+    async def _consume(self, channel: Any) -> str:
+        queue = await declare_dead_letters(channel)
+        await consume_dead_letters(channel, queue)
+        return queue
 
     def test_declared(self) -> None:
         """A queue of one message, of which one is sent ahead; the other queue leads to it."""
-        arguments = self.successResultOf(Deferred.fromCoroutine(self.letters.declare()))
+        queue = self.successResultOf(self._begin())
+        telling = {"x-cancel-on-ha-failover": True}
+        declared = {
+            "queue": "",
+            "exclusive": True,
+            "auto_delete": True,
+            "arguments": {"x-max-length": 1},
+        }
         self.assertEqual(
             [(call.name, call.arguments) for call in self.client.calls],
             [
-                ("2:channel_open", {}),
-                ("2:basic_qos", {"prefetch_count": 1}),
-                (
-                    "2:queue_declare",
-                    {
-                        "queue": "",
-                        "exclusive": True,
-                        "auto_delete": True,
-                        "arguments": {"x-max-length": 1},
-                    },
-                ),
-                (
-                    "2:basic_consume",
-                    {"queue": "amq.gen-1", "arguments": {"x-cancel-on-ha-failover": True}},
-                ),
+                ("queue_declare", declared),
+                ("basic_qos", {"prefetch_count": 1}),
+                ("basic_consume", {"queue": queue, "arguments": telling}),
             ],
         )
         self.assertEqual(
-            arguments,
-            {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "amq.gen-1"},
+            dead_letter_arguments(queue),
+            {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue},
         )
 
     def test_loss_in_every_phase(self) -> None:
         """Whatever the broker is asked when the connection ends, the reason is what is raised."""
-        for name in ("channel_open", "basic_qos", "queue_declare", "basic_consume"):
-            self._connect(f"2:{name}")
-            declared = Deferred.fromCoroutine(self.letters.declare())
-            self.assertNoResult(declared)
+        for name in ("queue_declare", "basic_qos", "basic_consume"):
+            begun = self._begin(name)
+            self.assertNoResult(begun)
             self.client.lose(_LOST)
-            self.assertIs(self.failureResultOf(declared, AMQPError).value, _LOST, name)
-
-    def test_acknowledged_late(self) -> None:
-        """The broker sends the next one when the last one is acknowledged: not at once."""
-        for tag in (1, 2):
-            self.letters.received(delivery(tag, channel=2))
-            self.clock.advance(NOTICE_EVERY - 0.01)
-            self.assertEqual(len(self.client.acks), tag - 1)
-            self.clock.advance(0.01)
-            self.assertEqual(self.client.acks[-1], (2, tag, False))
-
-    def test_stop(self) -> None:
-        """After the end nothing is acknowledged any more, and no timer is left."""
-        self.letters.stop()
-        self.letters.received(delivery(1, channel=2))
-        self.letters.stop()
-        self.letters.stop()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.letters.received(delivery(2, channel=2))
-        self.clock.advance(NOTICE_EVERY)
-        self.letters.stop()
-        self.assertEqual(self.client.acks, [(2, 2, False)])
+            self.assertIs(self.failureResultOf(begun, AMQPError).value, _LOST, name)

@@ -114,7 +114,7 @@ class LingerTests(LingerCase):
         self.assertEqual(self.lingering(), (1, 0))
         _, in_force = self.subscribe("jobs-1")
         self.assertEqual(in_force, [])
-        client.reply_to("basic_consume")
+        client.release("basic_consume")
         self.assertEqual(len(in_force), 1)
 
     def test_lost(self) -> None:

@@ -15,7 +15,11 @@ from twisted.logger import Logger
 from towerws.amqp.bindings import Bindings
 from towerws.amqp.client import Client
 from towerws.amqp.consumer import TELL_OF_CRASHES, Consumer
-from towerws.amqp.dead_letters import DeadLetters
+from towerws.amqp.dead_letters import (
+    consume_dead_letters,
+    dead_letter_arguments,
+    declare_dead_letters,
+)
 from towerws.amqp.deliveries import Delivery
 from towerws.amqp.errors import AMQPError
 from towerws.core.hub import Hub
@@ -26,16 +30,14 @@ from towerws.core.positions import LocalPositions
 from towerws.core.revocation import ROUTING_KEY
 from towerws.core.throttle import Throttle
 from towerws.feeds.losses import describe_interruption
+from towerws.feeds.overflow import Overflow
 from towerws.intake import Intake
 from towerws.revocations import Revocations
 
-#: The channel that events come by, and that of what the broker has dropped.
-_EVENTS, _DEAD_LETTERS = 1, 2
+_CHANNEL = 1
 
 #: Seconds for the broker to stop sending, when the server drains.
 DRAIN_WITHIN = 2.0
-
-_OVERFLOW = "the server was too slow for the broker, which dropped events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,16 @@ class ClassicFeed:
         self._intake = Intake(lambda _: positions.next(), revocations, metrics, self._throttle)
         self._consumer: Consumer | None = None
         self._bindings: Bindings | None = None
-        self._dead_letters: DeadLetters | None = None
+        # The routing key of what the broker has dropped, once there is a queue.
+        self._dropped_key = ""
+        self._overflow = Overflow(hub, clock, positions.next)
         self._is_serving = False
         self._interruption: str | None = None
         self._lingering = Lingering(settings.linger, settings.max_lingering)
         self._linger_call: IDelayedCall | None = None
         self._overflows = metrics.counter(
             "towerws_queue_overflows_total",
-            "Notices, at most one in a second, that the broker dropped events from the queue.",
+            "Notices that the broker dropped events from the queue.",
         )
         self._ended_early = metrics.counter(
             "towerws_lingering_groups_ended_total",
@@ -153,17 +157,18 @@ class ClassicFeed:
     async def begin(self, client: Client) -> None:
         """Declare, bind, consume; see `towerws.feeds.interfaces.Feed`."""
         exchange = self._settings.exchange
-        self._consumer = Consumer(client, _EVENTS, self._settings.prefetch, self._clock)
-        self._dead_letters = DeadLetters(client, _DEAD_LETTERS, self._clock)
+        self._consumer = Consumer(client, _CHANNEL, self._settings.prefetch, self._clock)
         channel: Any = await self._consumer.open()
         await channel.exchange_declare(exchange=exchange, type="topic", durable=True)
-        arguments = self._settings.queue_arguments() | await self._dead_letters.declare()
+        self._dropped_key = await declare_dead_letters(channel)
+        arguments = self._settings.queue_arguments() | dead_letter_arguments(self._dropped_key)
         declared = await channel.queue_declare(
             queue="", exclusive=True, auto_delete=True, arguments=arguments
         )
         self._bindings = Bindings(channel, exchange, declared.queue, self._bound)
         await self._bindings.begin((ROUTING_KEY, *self._interests.wanted))
         await self._consumer.consume(declared.queue, arguments=TELL_OF_CRASHES)
+        await consume_dead_letters(channel, self._dropped_key)
 
     def serving(self) -> None:
         """Tell the gap if there is one, then promise events."""
@@ -181,23 +186,29 @@ class ClassicFeed:
 
     def delivered(self, deliveries: list[Delivery]) -> None:
         """Hand events on, and acknowledge them."""
-        events = [each for each in deliveries if each.channel_id == _EVENTS]
-        self._hub.publish(self._intake.events(events))
-        if events and self._consumer is not None:
-            self._consumer.acknowledge(events)
-        if len(events) < len(deliveries):
-            self._overflowed(next(each for each in deliveries if each.channel_id != _EVENTS))
+        dropped = self._dropped_key
+        places = (place for place, each in enumerate(deliveries) if each.routing_key == dropped)
+        first = next(places, None)
+        if first is None:
+            self._overflow.hand_on(self._intake.events(deliveries))
+        else:
+            self._overflow.hand_on(self._intake.events(deliveries[:first]))
+            self._overflowed()
+            behind = [each for each in deliveries[first:] if each.routing_key != dropped]
+            self._overflow.hand_on(self._intake.events(behind))
+        if self._consumer is not None:
+            self._consumer.acknowledge(deliveries)
 
     def lost(self) -> None:
         """Promise nothing any more; what lingered is not bound again, nothing can go on there."""
+        self._overflow.end()
         if self._is_serving and self._consumer is not None:
             # One that never came into service promised nothing.
             self._interruption = describe_interruption(self._consumer.client.lost)
         self._is_serving = False
-        for part in (self._consumer, self._dead_letters):
-            if part is not None:
-                part.stop()
-        self._consumer = self._dead_letters = None
+        if self._consumer is not None:
+            self._consumer.stop()
+            self._consumer = None
         self._give_up_bindings()
         self._interests.lose()
 
@@ -210,6 +221,7 @@ class ClassicFeed:
                 await self._consumer.cancel(DRAIN_WITHIN)
             except AMQPError as error:
                 self._log.warn("the queue could not be drained: {reason}", reason=error)
+        self._overflow.end()
 
     def _bound(self, name: str) -> None:
         if self._is_serving:
@@ -226,14 +238,11 @@ class ClassicFeed:
             if self._bindings is not None and name in self._bindings.bound:
                 self._interests.confirm(name)
 
-    def _overflowed(self, dead_letter: Delivery) -> None:
-        if self._dead_letters is None:
-            return
-        self._dead_letters.received(dead_letter)
+    def _overflowed(self) -> None:
         self._overflows.add()
         self._throttle.log(self._log.warn, "overflow", "too slow: the broker dropped events")
         if self._is_serving:
-            self._hub.gap(_OVERFLOW)
+            self._overflow.noticed()
 
     def _linger(self, names: Iterable[str]) -> None:
         now = self._clock.seconds()
