@@ -17,13 +17,12 @@ class QueueTests(BridgeCase):
         self.assertEqual(
             [call.name for call in client.calls],
             [
-                *("channel_open", "basic_qos", "exchange_declare"),
-                *("queue_declare", "queue_declare", "queue_bind", "queue_bind", "basic_consume"),
+                *("channel_open", "exchange_declare", "queue_declare", "queue_declare"),
+                *("queue_bind", "queue_bind", "basic_qos", "basic_consume"),
                 *("basic_qos", "basic_consume"),
             ],
         )
-        # Those of the dead letters are the last ones.
-        calls = {call.name: call.arguments for call in client.calls[:-2]}
+        calls = {call.name: call.arguments for call in client.calls}
         self.assertEqual(calls["basic_qos"], {"prefetch_count": 40})
         self.assertEqual(
             calls["exchange_declare"], {"exchange": "events", "type": "topic", "durable": True}

@@ -29,7 +29,6 @@ class BeginTests(StreamCase):
         self.assertEqual(
             [(call.name, call.arguments) for call in self.client.calls if call.arguments],
             [
-                ("basic_qos", {"prefetch_count": 8}),
                 ("exchange_declare", {"exchange": "events", "type": "topic", "durable": True}),
                 (
                     "queue_declare",
@@ -39,6 +38,7 @@ class BeginTests(StreamCase):
                     "queue_bind",
                     {"queue": "events.stream", "exchange": "events", "routing_key": "#"},
                 ),
+                ("basic_qos", {"prefetch_count": 8}),
                 (
                     "basic_consume",
                     {"queue": "events.stream", "arguments": {"x-stream-offset": "60s"}},

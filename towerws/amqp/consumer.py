@@ -51,7 +51,7 @@ class Consumer:
         self._ack_call: IDelayedCall | None = None
 
     async def open(self) -> Channel:
-        """Open the channel and set the prefetch.
+        """Open the channel.
 
         Returns:
             The channel, to declare and bind on.
@@ -60,8 +60,6 @@ class Consumer:
             AMQPError: The broker refused something, or the connection was lost.
         """
         self._channel = await self.client.open_channel(self.channel_id)
-        await self._channel.basic_qos(prefetch_count=self._prefetch)
-        self.client.pause.allow(self._prefetch)
         channel: Channel = self._channel
         return channel
 
@@ -75,6 +73,9 @@ class Consumer:
         Raises:
             AMQPError: The broker refused, or the connection was lost.
         """
+        # The prefetch is that of each consumer of the channel that begins from then on.
+        await self._channel.basic_qos(prefetch_count=self._prefetch)
+        self.client.pause.allow(self._prefetch)
         consuming = await self._channel.basic_consume(queue=queue, **arguments)
         self._tag = consuming.consumer_tag
 

@@ -47,7 +47,7 @@ async def consume_dead_letters(channel: Any, queue: str) -> None:
         channel: The one by which the events come, so that a notice stands among them: a queue that
             drops has messages that it may not send yet, and what it may send later comes behind
             the notice. (Two channels have a writer each at the broker; either may be the first.)
-            Its prefetch is that of consumers that begin later: there must be none.
+            Sets the prefetch of consumers that begin later.
         queue: Of `declare_dead_letters`.
 
     Raises:

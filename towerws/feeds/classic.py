@@ -167,8 +167,9 @@ class ClassicFeed:
         )
         self._bindings = Bindings(channel, exchange, declared.queue, self._bound)
         await self._bindings.begin((ROUTING_KEY, *self._interests.wanted))
-        await self._consumer.consume(declared.queue, arguments=TELL_OF_CRASHES)
         await consume_dead_letters(channel, self._dropped_key)
+        # At last: what comes by it comes behind the gap that may have to be told.
+        await self._consumer.consume(declared.queue, arguments=TELL_OF_CRASHES)
 
     def serving(self) -> None:
         """Tell the gap if there is one, then promise events."""
