@@ -1,5 +1,7 @@
 """`towerws.feeds.classic`: the queue has dropped events."""
 
+from typing import Any
+
 from twisted.logger import capturedLogs, formatEvent
 
 from tests.bridge_case import LOST, BridgeCase
@@ -19,7 +21,8 @@ class OverflowTests(BridgeCase):
 
     def _overflow(self, *tags: int) -> None:
         """Let events come with these delivery tags, and dead letters for negative ones."""
-        dropped = self.bridge._feed._dropped_key
+        feed: Any = self.bridge._feed
+        dropped = feed._dropped_key
         self.attempts[-1].deliver(
             *(delivery(tag) if tag > 0 else delivery(-tag, dropped) for tag in tags)
         )

@@ -1,10 +1,12 @@
 """`towerws.feeds.overflow`."""
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.fakes import FakeConnection, FakeSource
 from tests.hubs import PROCESS, make_hub
+from towerws.amqp.errors import ConnectionLost
 from towerws.core.event import Event
 from towerws.core.history import Kind
 from towerws.core.positions import LocalPositions
@@ -22,9 +24,17 @@ class OverflowTests(SynchronousTestCase):
         self.hub.attach(FakeSource(is_prompt=True))
         self.connection = FakeConnection()
         self.hub.subscribe(self.connection, ["a-1"], lambda _: None)
-        self.overflow = Overflow(self.hub, self.clock, self.positions.next)
+        self.asked: list[Deferred[object]] = []
+        self.is_prompt = True
+        self.overflow = Overflow(self.hub, self.clock, self.positions.next, self._round_trip)
         self.heard: list[int] = []
         self.connection.on_gap = lambda: self.heard.append(len(self.connection.messages))
+
+    def _round_trip(self) -> Deferred[object]:
+        self.asked.append(Deferred())
+        if self.is_prompt:
+            self.asked[-1].callback(None)
+        return self.asked[-1]
 
     def hand_on(self, *payloads: bytes) -> None:
         """Let events come."""
@@ -57,6 +67,28 @@ class OverflowTests(SynchronousTestCase):
         history = self.hub.history
         self.assertEqual(history.start(position, ["a-1"]).kind, Kind.NOWHERE)
         self.assertEqual(history.count(history.last - 3, ["a-1"]), 3)
+
+    def test_read_too_late(self) -> None:
+        """A dead letter that had come, and was not read in time, counts."""
+        self.is_prompt = False
+        self.overflow.noticed()
+        self.clock.advance(QUIET)
+        self.hand_on(b"1")
+        self.overflow.noticed()
+        self.asked[0].callback(None)
+        self.assertEqual(self.connection.gaps, [])
+        self.clock.advance(QUIET)
+        self.asked[1].callback(None)
+        self.assertEqual((self.heard, self.connection.messages), ([0], [b"1"]))
+
+    def test_lost(self) -> None:
+        """A question that fails with the connection ends nothing by itself."""
+        self.is_prompt = False
+        self.overflow.noticed()
+        self.clock.advance(QUIET)
+        self.overflow.end()
+        self.asked[0].errback(ConnectionLost("gone"))
+        self.assertEqual(len(self.connection.gaps), 1)
 
     def test_no_end(self) -> None:
         """A server that stays too slow tells a gap each second, and delivers what it has."""

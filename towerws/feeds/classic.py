@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -113,7 +114,7 @@ class ClassicFeed:
         self._bindings: Bindings | None = None
         # The routing key of what the broker has dropped, once there is a queue.
         self._dropped_key = ""
-        self._overflow = Overflow(hub, clock, positions.next)
+        self._overflow = Overflow(hub, clock, positions.next, self._round_trip)
         self._is_serving = False
         self._interruption: str | None = None
         self._lingering = Lingering(settings.linger, settings.max_lingering)
@@ -244,6 +245,10 @@ class ClassicFeed:
         self._throttle.log(self._log.warn, "overflow", "too slow: the broker dropped events")
         if self._is_serving:
             self._overflow.noticed()
+
+    def _round_trip(self) -> Deferred[object]:
+        assert self._consumer is not None, "lost() ends the overflow"
+        return self._consumer.round_trip()
 
     def _linger(self, names: Iterable[str]) -> None:
         now = self._clock.seconds()

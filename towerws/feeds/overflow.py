@@ -7,8 +7,10 @@ the gap is told, once for all of them, and what waited is handed on behind it.
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from towerws.amqp.errors import AMQPError
 from towerws.core.event import Event
 from towerws.core.event_log import EVENT_BYTES
 from towerws.core.hub import Hub
@@ -29,30 +31,43 @@ _WHY = "the server was too slow for the broker, which dropped events"
 class Overflow:
     """What stands between a queue that may overflow, and the hub."""
 
-    def __init__(self, hub: Hub, clock: IReactorTime, next_offset: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        clock: IReactorTime,
+        next_offset: Callable[[], int],
+        round_trip: Callable[[], Deferred[object]],
+    ) -> None:
         """Hold nothing back.
 
         Args:
             hub: Takes the events, and the gap.
             clock: Bounds the waiting.
             next_offset: Numbers events.
+            round_trip: Asks the broker something, and fires when everything that it has sent
+                before the answer has been handled; fails with an `AMQPError`, and `end` is called,
+                if the connection is lost.
         """
         self._hub = hub
         self._clock = clock
         self._next_offset = next_offset
+        self._round_trip = round_trip
         self._waiting: list[Event] = []
         self._size = 0
+        self._holds = False
         self._ends_by = 0.0
+        self._notices = 0
         self._call: IDelayedCall | None = None
 
     def noticed(self) -> None:
         """Take note of a dead letter: hold back what comes behind it."""
         now = self._clock.seconds()
-        if self._call is None:
-            self._ends_by = now + LONGEST
-        else:
-            self._call.cancel()
-        self._call = self._clock.callLater(min(QUIET, self._ends_by - now), self._end)
+        if not self._holds:
+            self._holds, self._ends_by = True, now + LONGEST
+        self._notices += 1
+        self._cancel()
+        delay = min(QUIET, max(0.0, self._ends_by - now))
+        self._call = self._clock.callLater(delay, self._ask)
 
     def hand_on(self, events: list[Event]) -> None:
         """Publish events, or hold them back.
@@ -60,7 +75,7 @@ class Overflow:
         Args:
             events: In their order.
         """
-        if self._call is None:
+        if not self._holds:
             self._hub.publish(events)
             return
         self._waiting += events
@@ -70,13 +85,27 @@ class Overflow:
 
     def end(self) -> None:
         """Wait no more: tell the gap, if there is one to be told, and hand on what waited."""
-        if self._call is not None:
-            self._call.cancel()
-            self._end()
-
-    def _end(self) -> None:
-        self._call = None
+        if not self._holds:
+            return
+        self._cancel()
+        self._holds = False
         waiting, self._waiting, self._size = self._waiting, [], 0
         self._hub.gap(_WHY)
         # Their numbers are from before the gap, which has one as well.
         self._hub.publish([event._replace(offset=self._next_offset()) for event in waiting])
+
+    def _ask(self) -> None:
+        # When we are busy a dead letter may have come long ago, and not have been read yet.
+        self._call = None
+        asked = self._round_trip()
+        asked.addCallback(self._answered, self._notices)
+        asked.addErrback(lambda failure: failure.trap(AMQPError))
+
+    def _answered(self, _: object, notices: int) -> None:
+        if notices == self._notices or self._clock.seconds() >= self._ends_by:
+            self.end()
+
+    def _cancel(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
