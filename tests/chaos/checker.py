@@ -73,17 +73,20 @@ class Result:
     Attributes:
         deliveries: Events that came.
         told: Events that did not come, covered by a gap.
+        told_late: The same, by a gap soon behind its place; see `excuse_late`.
         findings: What is wrong.
     """
 
     deliveries: int = 0
     told: int = 0
+    told_late: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, other: "Result") -> None:
         """Add what became of another track, or of many."""
         self.deliveries += other.deliveries
         self.told += other.told
+        self.told_late += other.told_late
         self.findings += other.findings
 
     def count(self, kind: Kind) -> int:
@@ -227,6 +230,32 @@ def check(
     for name, track in tracks.items():
         total.add(check_track(published.get(name, ()), track, name))
     return total
+
+
+def excuse_late(result: Result, tracks: Mapping[str, Track], within: float) -> None:
+    """Excuse losses that the client was told of soon behind their place.
+
+    A server with a classic queue cannot know better: that events were dropped it learns by way of a
+    second queue, and what came behind them may be faster.
+
+    Args:
+        result: Of `check`; its findings that are excused are only counted then.
+        tracks: What the client saw, by group.
+        within: Seconds, from the event behind the lost ones to the gap.
+    """
+    remaining = []
+    for each in result.findings:
+        gaps = [gap.time for gap in tracks[each.group].breaks if gap.kind is BreakKind.GAP]
+        until = each.until
+        if (
+            each.kind is Kind.LOST
+            and until is not None
+            and any(until <= time <= until + within for time in gaps)
+        ):
+            result.told_late += len(each.keys)
+        else:
+            remaining.append(each)
+    result.findings[:] = remaining
 
 
 def _findings(group: Published, track: Track, segment: Segment, walk: _Walk) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from towerws.core.hub import Hub
 from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
 from towerws.core.positions import LocalPositions, Mark, StreamPositions
-from towerws.core.resuming import ReplayCounters
+from towerws.core.replaying import ReplayCounters
 from towerws.core.session import Session
 from towerws.websocket.profiles import Profiles
 
@@ -41,9 +41,11 @@ class Broker:
         log: Every event; the offsets have holes.
         entries: By group, for the judge.
         generation: How often it was lost and began anew.
+        kept: How many of the last events an archive finds; None if all.
     """
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, kept: int | None = KEPT) -> None:
+        self.kept = kept
         self.log: list[Event] = []
         self.entries: dict[str, list[Entry]] = {group: [] for group in GROUPS}
         self.generation = 0
@@ -249,7 +251,8 @@ class ListArchive:
 
     def _find(self, mark: Mark, groups: frozenset[str]) -> Archived | None:
         node = self._node
-        rest = [event for event in node.broker.log[-KEPT:] if event.offset >= mark.offset]
+        log, kept = node.broker.log, node.broker.kept
+        rest = [event for event in log[-(kept or len(log)) :] if event.offset >= mark.offset]
         if not rest or node.hub.history.positions.format(rest[0]) != "-".join(map(str, mark)):
             return None
         upto, events = mark.offset, []

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chaos.checker import Entry, Finding, Kind, check, check_track
+from tests.chaos.checker import Entry, Finding, Kind, check, check_track, excuse_late
 from tests.chaos.track import BreakKind, Track, pack
 
 #: Number n is published at n seconds.
@@ -216,3 +216,27 @@ class RandomTests(SynchronousTestCase):
         result = check_track(_ENTRIES, _track("joined", *order))
         self.assertEqual(result.count(Kind.REORDERED), expected)
         self.assertEqual(result.count(Kind.DOUBLED), 0)
+
+
+class LateTests(SynchronousTestCase):
+    """A gap soon behind its place, in classic mode."""
+
+    def _excused(self, within: float, *steps: int | str) -> tuple[int, int]:
+        tracks = {"a-1": _track(*steps)}
+        result = check({"a-1": _ENTRIES}, tracks)
+        excuse_late(result, tracks, within)
+        return result.told_late, len(result.findings)
+
+    def test_soon(self) -> None:
+        """The event behind the lost ones is number 4; the gap comes after number 5."""
+        self.assertEqual(self._excused(1.0, "joined", 0, 1, 4, 5, "gap", *range(6, 10)), (2, 0))
+
+    def test_too_late(self) -> None:
+        """Later gaps have other reasons."""
+        self.assertEqual(self._excused(0.9, "joined", 0, 1, 4, 5, "gap", *range(6, 10)), (0, 1))
+
+    def test_other_faults(self) -> None:
+        """Nothing else is excused: what came twice, and what is missing before no event or gap."""
+        self.assertEqual(self._excused(9.0, "joined", *range(5), 4, 5, "gap", 6, 7, 8, 9), (0, 1))
+        self.assertEqual(self._excused(9.0, "joined", *range(8)), (0, 1))
+        self.assertEqual(self._excused(9.0, "joined", 0, 1, "gap", 2, 3, 6, 7, 8, 9), (0, 1))

@@ -1,12 +1,14 @@
 """Thousands of schedules in memory: whatever happens, no client misses anything unawares."""
 
+from collections.abc import Iterator
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.chaos.nodes import GROUPS, Broker, ClassicNode, Node, StreamNode
-from tests.chaos.walks import Party, judge
+from tests.chaos.nodes import BOUNDS, GROUPS, Broker, ClassicNode, Node, StreamNode
+from tests.chaos.walks import Party, judge, judge_gaps
 from tests.fakes import FakeClock
 from tests.properties import WALK
 from towerws.core import resuming
@@ -25,9 +27,13 @@ class _Walk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = FakeClock()
-        self.broker = Broker(self.clock)
+        self.broker = self.make_broker()
         self.parties = [Party(f"client {number}", self.clock) for number in range(2)]
         self.nodes = self.make_nodes()
+
+    def make_broker(self) -> Broker:
+        """Start a broker."""
+        return Broker(self.clock)
 
     def make_nodes(self) -> list[Node]:
         """Start two servers."""
@@ -109,6 +115,10 @@ class _Walk(RuleBasedStateMachine):
         self.nodes[node].restart()
         self.step()
 
+    def find_problems(self) -> Iterator[str]:
+        """Judge."""
+        return judge(self.broker, self.parties)
+
     def teardown(self) -> None:
         """Let everything come to an end, and judge."""
         for _ in range(3):
@@ -116,18 +126,25 @@ class _Walk(RuleBasedStateMachine):
                 node.settle()
             for party in self.parties:
                 party.connect(self.nodes[0])
-            for _ in range(12):
+            # In all, a page for each event there ever was.
+            for _ in range(12 + len(self.broker.log) // 3):
                 for node in self.nodes:
                     node.settle()
                 self.turn()
-        problems = list(judge(self.broker, self.parties))
+        problems = list(self.find_problems())
         assert not problems, "\n".join(problems)
         for party in self.parties:
             assert party.subscriber.is_settled, party.subscriber.log.remarks
 
 
-class _StreamWalk(_Walk):
-    """Both read one stream."""
+class _WholeStreamWalk(_Walk):
+    """Both read one stream, which keeps everything: there is no reason for a gap."""
+
+    def make_broker(self) -> Broker:
+        # One event, so that there is a position to come back with.
+        broker = Broker(self.clock, kept=None)
+        broker.publish(GROUPS[0])
+        return broker
 
     def make_nodes(self) -> list[Node]:
         return [StreamNode(self.clock, self.broker) for _ in range(2)]
@@ -142,6 +159,38 @@ class _StreamWalk(_Walk):
         assert isinstance(reader, StreamNode)
         reader.catch_up(count)
         self.step()
+
+    @rule(client=_CLIENTS, missed=_EVENTS, pages=st.integers(0, 3), groups=_EVENTS)
+    def overtake(self, client: int, missed: list[str], pages: int, groups: list[str]) -> None:
+        """A client comes back and reads some of it, and then nothing until it is forgotten."""
+        party = self.parties[client]
+        reader = party.node
+        if reader is None:
+            return
+        assert isinstance(reader, StreamNode)
+        party.disconnect()
+        self.publish(missed)
+        reader.catch_up()
+        self.connect(client, self.nodes.index(reader), at_once=True)
+        for _ in range(pages):
+            party.turn()
+        party.stall()
+        for number in range(BOUNDS.events + 1):
+            self.publish_one(groups[number % len(groups)])
+        reader.catch_up()
+        self.turn()
+
+    def find_problems(self) -> Iterator[str]:
+        yield from super().find_problems()
+        # A server that is 10 s behind the other one says so; it loses nothing by that.
+        yield from judge_gaps(self.parties, "this server has not come as far as the position")
+
+
+class _StreamWalk(_WholeStreamWalk):
+    """It keeps little, and may be deleted."""
+
+    make_broker = _Walk.make_broker
+    find_problems = _Walk.find_problems
 
     @rule()
     def delete(self) -> None:
@@ -202,6 +251,12 @@ class WalkTests(SynchronousTestCase):
     def test_stream(self) -> None:
         """Zero lost, zero doubled, zero out of order; only what expired is covered by a gap."""
         run_state_machine_as_test(_StreamWalk, settings=_LONG)
+
+    def test_whole_stream(self) -> None:
+        """Nobody is told a gap, however slowly it reads, while the stream has everything."""
+        # A walk overtakes a client as often as it likes.
+        self.patch(resuming, "READINGS", 1000)
+        run_state_machine_as_test(_WholeStreamWalk, settings=_LONG)
 
     def test_classic(self) -> None:
         """Every loss is covered by a gap that the client was told."""

@@ -93,3 +93,18 @@ def judge(broker: Broker, parties: Collection[Party]) -> Iterator[str]:
         for finding in check(broker.entries, log.tracks).findings:
             story = "\n".join(f"  {each.time:5} {each.text}" for each in log.remarks)
             yield f"{log.name}: {finding}\n{story}"
+
+
+def judge_gaps(parties: Collection[Party], allowed: str) -> Iterator[str]:
+    """Say which clients were told a gap, where nothing was ever lost.
+
+    Args:
+        parties: The clients.
+        allowed: What may be told nevertheless.
+    """
+    for party in parties:
+        log = party.subscriber.log
+        gaps = [each for each in log.remarks if each.text.startswith("gap: ")]
+        if any(not each.text.startswith(f"gap: {allowed};") for each in gaps):
+            story = "\n".join(f"  {each.time:5} {each.text}" for each in log.remarks)
+            yield f"{log.name}: a gap without a loss\n{story}"
