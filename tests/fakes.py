@@ -98,7 +98,7 @@ class FakeConnection:
 
 
 class FakeClient(FakeConnection):
-    """A `towerws.core.resuming.ReplayingClient`, which cuts a reader that is too slow.
+    """A `towerws.core.replaying.ReplayingClient`, which cuts a reader that is too slow.
 
     Attributes:
         session: The session to be told of gaps and of the cut.

@@ -16,7 +16,7 @@ from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
 from towerws.core.outbox import DEFAULT_BUDGET
 from towerws.core.patterns import Patterns
-from towerws.core.resuming import ReplayCounters
+from towerws.core.replaying import ReplayCounters
 from towerws.websocket import handshake
 from towerws.websocket.compression import accept_compression
 from towerws.websocket.crowd import Crowd

@@ -11,7 +11,7 @@ from tests.hubs import make_hub, publish
 from towerws.core.event import Variant
 from towerws.core.limits import Excesses, Limits, SessionCounters
 from towerws.core.metrics import Metrics
-from towerws.core.resuming import ReplayCounters
+from towerws.core.replaying import ReplayCounters
 from towerws.core.session import Session
 from towerws.websocket.profiles import Profiles
 

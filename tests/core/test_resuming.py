@@ -217,6 +217,18 @@ class PacedTests(V1TestCase):
         self.ask(client, {"a": [2]})
         self.assertEqual(len(client.take_frames()), 1)
 
+    def test_revoked_the_rest(self) -> None:
+        """If nothing is left after that, live events come."""
+        publish(self.hub, ("a-2", LARGE), ("a-1", LARGE))
+        client = self.v1({"a": [1, 2]}, position(0))
+        assert client.session is not None
+        client.session.revoke(Patterns(["a-1"]))
+        client.take_frames()
+        client.turn()
+        self.emit("a-2")
+        self.assertEqual(client.take_frames(), [event("a-2", 3)])
+        self.assertEqual(self.replays.cut_short.value, 0)
+
     def test_revoked_while_the_broker_is_away(self) -> None:
         """The next message waits for the answer to that, even if the replay is over before."""
         self.large(2)

@@ -8,7 +8,7 @@ from towerws.core.event import Variant
 from towerws.core.metrics import Metrics
 from towerws.core.profile import AWXProfile, Told
 from towerws.core.profile_v1 import V1Profile
-from towerws.core.resuming import ReplayCounters
+from towerws.core.replaying import ReplayCounters
 from towerws.websocket.profiles import Profiles, choose, variant_of
 
 

@@ -7,7 +7,8 @@ from towerws.core.archive import Archive
 from towerws.core.deadlines import Clock, Timer
 from towerws.core.history import History
 from towerws.core.profile import Told
-from towerws.core.resuming import ReplayCounters, ReplayingClient, Resumption
+from towerws.core.replaying import ReplayCounters, ReplayingClient
+from towerws.core.resuming import Resumption
 from towerws.core.wire import Request
 
 

@@ -4,19 +4,20 @@ The order of steps is what makes it exact: the client is registered with the hub
 gives it is held back; what it missed is read from the history, or from what is behind that; that
 nothing is missing there is verified; it is sent, as fast as the client takes it; when nothing is
 left, what the hub gives goes straight to the client again. Held back does not mean kept: the
-history has all of it, so a client that is far behind costs no memory.
+history has all of it, so a client that is far behind costs no memory. If the history forgets faster
+than the client takes it, the archive goes on from where the client is.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 from towerws.core.archive import Archive, Archived, Reading
+from towerws.core.backlog import Backlog
 from towerws.core.deadlines import Clock, Timer
 from towerws.core.event import Event, encode
-from towerws.core.event_log import EVENT_BYTES
 from towerws.core.history import History, Kind
-from towerws.core.metrics import Metrics
-from towerws.core.profile import Client
+from towerws.core.positions import Mark
+from towerws.core.replaying import ReplayCounters, ReplayingClient
 from towerws.core.wire import CloseCode
 from towerws.core.wire_v1 import enveloping
 
@@ -31,45 +32,18 @@ TAKE_WITHIN = 30.0
 CATCH_UP_WITHIN = 10.0
 _LOOK_EVERY = 0.1
 
+#: Readings of the archive for one replay. Each leaves to the next what was published meanwhile: who
+#: takes events twice as fast as they are published needs a 256th of the first one behind the last.
+#: Who is overtaken even then would never come to the present.
+READINGS = 8
 
-class ReplayingClient(Client, Protocol):
-    """What is asked of a client that is brought to the present."""
+#: The same before there is an answer: it waits for them, and they all begin at the same place.
+_READINGS_BEFORE_ANSWER = 2
 
-    def hold(self) -> None:
-        """Drop what the hub gives from now on."""
-
-    def release(self) -> None:
-        """Take what the hub gives again."""
-
-    @property
-    def has_room(self) -> bool:
-        """Whether everything that was sent has left; if not, `Profile.drained` will be called."""
-
-    def send_frames(self, frames: bytes) -> None:
-        """Send whole frames behind everything that was sent before."""
-
-    def soon(self, call: Callable[[], None]) -> None:
-        """Make a call in a turn of the reactor to come, unless the client is gone by then."""
-
-
-class ReplayCounters:
-    """What replays count, shared by all of them."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        """Register the counters.
-
-        Args:
-            metrics: Where they are shown.
-        """
-        name, text = "towerws_resumes_total", "Clients that came back with a position, by result."
-        self.memory = metrics.counter(name, text, result="memory")
-        self.archive = metrics.counter(name, text, result="archive")
-        self.refused = metrics.counter(name, text, result="refused")
-        self.cut_short = metrics.counter(
-            "towerws_replays_cut_short_total",
-            "Replays that ended in a gap: there was one, or the history forgot too fast for them.",
-        )
-        self.events = metrics.counter("towerws_replayed_events_total", "Events that were replayed.")
+_NOT_KEPT = "the position is older than what is kept, or not of this log"
+_TOO_MANY = "more was published meanwhile than is kept"
+_OVERTAKEN = "events were forgotten faster than they were read"
+_NOT_SO_FAR = "this server has not come as far as the position"
 
 
 class Resumption:
@@ -81,8 +55,8 @@ class Resumption:
     """
 
     __slots__ = (
-        "_answer", "_archive", "_client", "_clock", "_counters", "_cursor", "_done", "_ended",
-        "_envelope", "_gap", "_groups_of", "_history", "_older", "_reading", "_scheduled", "_timer",
+        "_answer", "_archive", "_backlog", "_client", "_clock", "_counters", "_done", "_ended",
+        "_envelope", "_gap", "_groups_of", "_history", "_reading", "_readings", "_timer", "_waits",
         "is_answered", "position",
     )  # fmt: skip
 
@@ -123,11 +97,13 @@ class Resumption:
         self._gap = gap
         self._done = done
         self._envelope = enveloping(history.positions.format)
-        self._older: list[Event] = []
+        self._backlog = Backlog(history, 0, [])
         self._reading: Reading | None = None
+        self._readings = 0
         self._timer: Timer | None = None
-        self._cursor = 0
-        self._ended = self._scheduled = self.is_answered = False
+        # For a turn of the reactor, or for the archive: it goes on then, and not before.
+        self._waits = False
+        self._ended = self.is_answered = False
         self.position = ""
 
     def begin(self, since: str) -> None:
@@ -141,7 +117,7 @@ class Resumption:
 
     def drained(self) -> None:
         """Go on sending: the client has taken what was sent."""
-        if self.is_answered and not self._scheduled:
+        if self.is_answered and not self._waits:
             self._send()
 
     def interrupt(self, why: str) -> None:
@@ -164,50 +140,74 @@ class Resumption:
         groups = self._groups_of()
         start = self._history.start(self.position, groups)
         if start.kind is Kind.MEMORY:
-            self._cursor = start.offset
+            self._backlog = Backlog(self._history, start.offset, [])
             self._counters.memory.add()
-            self._resume()
+            self._resume(self._backlog.keep(groups))
         elif start.kind is not Kind.ELSEWHERE or self._archive is None:
             self._refuse(start.why)
         elif start.offset <= self._history.last:
-            self._reading = self._archive.read(start.mark, groups, self._archived)
+            self._read(self._archive, start.mark, _NOT_KEPT)
         else:
             # Not the archive's affair: anybody can write such a position, and its places are few.
             self._wait(until, self._start)
 
-    def _archived(self, found: Archived | None) -> None:
+    def _read_on(self, why: str) -> None:
+        """Go on with the archive, if it may know: the history has forgotten what comes next.
+
+        Args:
+            why: What the client is told if it does not.
+        """
+        # To the end of the line: whoever waits for this place has waited for longer.
+        self._close_reading()
+        archive, start = self._archive, self._history.start(self.position, self._groups_of())
+        most = READINGS if self.is_answered else _READINGS_BEFORE_ANSWER
+        if archive is None or start.kind is not Kind.ELSEWHERE or self._readings >= most:
+            self.interrupt(why)
+        else:
+            self._counters.overtaken.add()
+            self._read(archive, start.mark, why)
+
+    def _read(self, archive: Archive, mark: Mark, why: str) -> None:
+        self._readings += 1
+        self._waits = True
+        self._reading = archive.read(mark, self._groups_of(), partial(self._archived, why))
+
+    def _archived(self, why: str, found: Archived | None) -> None:
         if found is None:
-            self._refuse("the position is older than what is kept, or not of this log")
-            return
-        groups = self._groups_of()
-        self._older = [event for event in found.events if event.group in groups]
-        self._cursor = found.upto
-        self._await_history(self._clock.seconds() + CATCH_UP_WITHIN)
+            self.interrupt(why)
+        else:
+            self._backlog = Backlog(self._history, found.upto, found.events)
+            self._await_history(self._clock.seconds() + CATCH_UP_WITHIN)
 
     def _await_history(self, until: float) -> None:
         """Wait until this node has read what the archive has told already."""
-        if not self._history.covers(self._cursor, self._groups_of()):
-            self._refuse("more was published meanwhile than is kept")
-        elif self._history.last >= self._cursor:
-            self._counters.archive.add()
-            if self._older:
+        groups, backlog = self._groups_of(), self._backlog
+        if not backlog.is_whole(groups):
+            self._read_on(_TOO_MANY)
+        elif not backlog.is_reached:
+            self._wait(until, self._await_history)
+        else:
+            count = backlog.keep(groups)
+            if backlog.has_archived:
                 self._expect(TAKE_WITHIN, self._too_slow)
             else:
                 self._close_reading()
-            self._resume()
-        else:
-            self._wait(until, self._await_history)
+            if self.is_answered:
+                self._go_on()
+            else:
+                self._counters.archive.add()
+                self._resume(count)
 
     def _wait(self, until: float, look: Callable[[float], None]) -> None:
         """Look again soon whether this node has come far enough, unless it is too late."""
         if self._clock.seconds() >= until:
-            self._refuse("this server has not come as far as the position")
+            self.interrupt(_NOT_SO_FAR)
         else:
             self._expect(_LOOK_EVERY, lambda: look(until))
 
-    def _resume(self) -> None:
+    def _resume(self, count: int) -> None:
         self.is_answered = True
-        self._answer(len(self._older) + self._history.count(self._cursor, self._groups_of()))
+        self._answer(count)
         # In a turn to come: thousands may have waited for the broker, and are all answered at once.
         self._go_on()
 
@@ -221,17 +221,20 @@ class Resumption:
 
     def _send(self) -> None:
         """Send a page, if the client has taken everything before it."""
-        self._scheduled = False
+        self._waits = False
         if self._ended or not self._client.has_room:
             return
-        if not self._history.covers(self._cursor, self._groups_of()):
-            # Nothing of the rest: a part must not look whole.
-            self._lose("events were forgotten faster than they were read")
-        elif page := self._take_page():
+        groups, backlog = self._groups_of(), self._backlog
+        page = backlog.take(groups, PAGE)
+        if not backlog.has_archived:
+            self._close_reading()
+        if page:
             self._send_page(page)
             self._go_on()
-        else:
+        elif backlog.is_whole(groups):
             self._finish()
+        else:
+            self._read_on(_OVERTAKEN)
 
     def _send_page(self, page: list[Event]) -> None:
         self._counters.events.add(len(page))
@@ -240,30 +243,11 @@ class Resumption:
         self._client.send_frames(b"".join(encode(envelope(event), variant) for event in page))
 
     def _go_on(self) -> None:
-        is_more = self._older or self._history.count(self._cursor, self._groups_of())
-        if is_more and not self._ended:
-            self._scheduled = True
-            self._client.soon(self._send)
-        else:
+        if self._ended or self._backlog.is_empty(self._groups_of()):
             self._finish()
-
-    def _take_page(self) -> list[Event]:
-        groups = self._groups_of()
-        while self._older:
-            page: list[Event] = []
-            size = 0
-            while size < PAGE and len(page) < len(self._older):
-                page.append(self._older[len(page)])
-                size += len(page[-1].payload) + EVENT_BYTES
-            del self._older[: len(page)]
-            if not self._older:
-                self._close_reading()
-            if page := [event for event in page if event.group in groups]:
-                return page
-        page = self._history.read(self._cursor, groups, PAGE)
-        if page:
-            self._cursor = page[-1].offset
-        return page
+        else:
+            self._waits = True
+            self._client.soon(self._send)
 
     def _lose(self, why: str) -> None:
         self._counters.cut_short.add()
@@ -288,7 +272,6 @@ class Resumption:
         call()
 
     def _close_reading(self) -> None:
-        self._older = []
         self._cancel_timer()
         reading, self._reading = self._reading, None
         if reading is not None:

@@ -9,7 +9,7 @@ from towerws.core.event import Variant
 from towerws.core.hub import Hub
 from towerws.core.profile import AWXProfile, Profile, Told
 from towerws.core.profile_v1 import V1Profile
-from towerws.core.resuming import ReplayCounters, ReplayingClient
+from towerws.core.replaying import ReplayCounters, ReplayingClient
 
 #: The subprotocols that we speak, the best first.
 _SUBPROTOCOLS = (wire_v1.SUBPROTOCOL, wire.SUBPROTOCOL)
