@@ -33,8 +33,9 @@ _PUBLISHED_WITHIN = 60.0
 _RESTLESSNESS = 2.0
 
 
-#: Seconds by which a gap may be behind its place in classic mode; see `excuse_late`.
-LATE = 0.5
+#: Seconds by which a gap may be behind its place in classic mode; see `excuse_late`. It leaves the
+#: server some tenths of a second behind; the rest is what slow readers take to come to it.
+LATE = 10.0
 
 
 @dataclass(slots=True)
