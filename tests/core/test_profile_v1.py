@@ -56,6 +56,7 @@ class V1Tests(V1TestCase):
         client.session.announce(1700)
         client.session.end()
         client.session.announce(1)
+        client.session.drained()
         self.assertEqual(client.frames, [{"reconnect": {"after_ms": 1700}}])
 
 

@@ -22,7 +22,8 @@ class SlowReaderTests(ServerCase):
 
     def test_slow_readers(self) -> None:
         """They are cut, in bounded memory; the third one gets everything, in order."""
-        server = self.start_server()
+        # What is kept for those who come back has a bound of its own.
+        server = self.start_server("--history-events", "0")
         reader = self.client(server)
         reader.subscribe(slow=[1])
         waking, sleeping = (self._stalled(server) for _ in range(2))
