@@ -3,7 +3,6 @@
 from typing import Any
 
 from twisted.internet import defer
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from towerws.amqp.channel import Channel
@@ -79,16 +78,6 @@ class Consumer:
         self.client.pause.allow(self._prefetch)
         consuming = await self._channel.basic_consume(queue=queue, **arguments)
         self._tag = consuming.consumer_tag
-
-    def round_trip(self) -> Deferred[object]:
-        """Ask the broker for nothing new.
-
-        Returns:
-            Fires when everything that it sent before it answered has been delivered; fails with an
-            `AMQPError` if the connection is lost, or was.
-        """
-        answered: Deferred[object] = self._channel.basic_qos(prefetch_count=self._prefetch)
-        return answered
 
     def acknowledge(self, deliveries: list[Delivery]) -> None:
         """Tell the broker, soon, that deliveries have been handled.

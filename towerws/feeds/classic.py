@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -39,6 +38,8 @@ _CHANNEL = 1
 
 #: Seconds for the broker to stop sending, when the server drains.
 DRAIN_WITHIN = 2.0
+
+_OVERFLOW = "the server was too slow for the broker, which dropped events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class ClassicFeed:
         self._bindings: Bindings | None = None
         # The routing key of what the broker has dropped, once there is a queue.
         self._dropped_key = ""
-        self._overflow = Overflow(hub, clock, positions.next, self._round_trip)
+        self._overflow = Overflow(clock, self._tell_overflow)
         self._is_serving = False
         self._interruption: str | None = None
         self._lingering = Lingering(settings.linger, settings.max_lingering)
@@ -189,15 +190,13 @@ class ClassicFeed:
     def delivered(self, deliveries: list[Delivery]) -> None:
         """Hand events on, and acknowledge them."""
         dropped = self._dropped_key
-        places = (place for place, each in enumerate(deliveries) if each.routing_key == dropped)
-        first = next(places, None)
-        if first is None:
-            self._overflow.hand_on(self._intake.events(deliveries))
-        else:
-            self._overflow.hand_on(self._intake.events(deliveries[:first]))
-            self._overflowed()
-            behind = [each for each in deliveries[first:] if each.routing_key != dropped]
-            self._overflow.hand_on(self._intake.events(behind))
+        begin = 0
+        for place, each in enumerate(deliveries):
+            if each.routing_key == dropped:
+                self._hub.publish(self._intake.events(deliveries[begin:place]))
+                self._overflowed()
+                begin = place + 1
+        self._hub.publish(self._intake.events(deliveries[begin:]))
         if self._consumer is not None:
             self._consumer.acknowledge(deliveries)
 
@@ -246,9 +245,8 @@ class ClassicFeed:
         if self._is_serving:
             self._overflow.noticed()
 
-    def _round_trip(self) -> Deferred[object]:
-        assert self._consumer is not None, "lost() ends the overflow"
-        return self._consumer.round_trip()
+    def _tell_overflow(self) -> None:
+        self._hub.gap(_OVERFLOW)
 
     def _linger(self, names: Iterable[str]) -> None:
         now = self._clock.seconds()
