@@ -142,7 +142,7 @@ class ServerProcess:
             self._guard.note(self.pid)
             self._wait_for(lambda: listens(self.port) and listens(self.operations_port), "listen")
             if until_ready:
-                self._wait_for(lambda: self.get("/ready")[0] == 200, "get ready")
+                self._wait_for(self._is_ready, "get ready")
         except BaseException:
             self.stop()
             raise
@@ -249,6 +249,13 @@ class ServerProcess:
         """Measure how much memory the process has (Linux)."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.get("/ready")[0] == 200
+        except ConnectionError:
+            # Accepted by the kernel for a process that has just been killed at the same port.
+            return False
 
     def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         wait_until(
