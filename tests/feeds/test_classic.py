@@ -2,9 +2,10 @@
 
 from tests.bridge_case import LOST, BridgeCase
 from tests.fake_broker import delivery
+from towerws.amqp.consumer import CANCEL_WITHIN
 from towerws.amqp.errors import AMQPError, ChannelClosed, ConsumerCancelled
 from towerws.core.history import Kind, Start
-from towerws.feeds.classic import DRAIN_WITHIN, ClassicSettings
+from towerws.feeds.classic import ClassicSettings
 
 
 class QueueTests(BridgeCase):
@@ -215,7 +216,7 @@ class DrainTests(BridgeCase):
         """A broker that does not answer delays the end for a bounded time."""
         client = self.start("basic_cancel")
         drained = self.bridge.drain()
-        self.clock.advance(DRAIN_WITHIN)
+        self.clock.advance(CANCEL_WITHIN)
         self.successResultOf(drained)
         self.assertTrue(client.aborted)
         self.successResultOf(self.bridge.stopService())

@@ -5,10 +5,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from tests.fake_broker import FakeClient
 from tests.feeds.stream_case import LOST, StreamCase
 from tests.feeds.streams import message, messages
-from towerws.amqp.consumer import ACK_DELAY
+from towerws.amqp.consumer import ACK_DELAY, CANCEL_WITHIN
 from towerws.amqp.errors import AMQPError, ChannelClosed, ConnectionAborted, PublishBlocked
 from towerws.feeds.marks import ROUTING_KEY
-from towerws.feeds.stream import CATCH_UP_WITHIN, DRAIN_WITHIN, SILENCE, StreamSettings
+from towerws.feeds.stream import CATCH_UP_WITHIN, SILENCE, StreamSettings
 
 _ARGUMENTS = {
     "x-queue-type": "stream",
@@ -269,7 +269,7 @@ class DrainTests(StreamCase):
         self.serve()
         self.client.held = {"basic_cancel"}
         drained = Deferred.fromCoroutine(self.feed.drain())
-        self.clock.advance(DRAIN_WITHIN)
+        self.clock.advance(CANCEL_WITHIN)
         self.successResultOf(drained)
 
     def test_without_connection(self) -> None:

@@ -5,9 +5,9 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.workers.fakes import FakeProcess, ProcessReactor
+from towerws.amqp.consumer import CANCEL_WITHIN
 from towerws.broker_emitter import CLOSE_WITHIN
 from towerws.core.metrics import Counter
-from towerws.feeds import classic, stream
 from towerws.server import FLUSH_WITHIN
 from towerws.websocket.protocol import CLOSE_TIMEOUT
 from towerws.workers.keeper import (
@@ -129,9 +129,8 @@ class BoundsTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """Clients, with the grain of their timer, then the broker, and a second for the rest."""
-        for feed in (classic, stream):
-            parts = CLOSE_TIMEOUT + 1, feed.DRAIN_WITHIN, CLOSE_WITHIN
-            self.assertGreaterEqual(STOP_WITHIN, sum(parts) + 1)
+        parts = CLOSE_TIMEOUT + 1, CANCEL_WITHIN, CLOSE_WITHIN
+        self.assertGreaterEqual(STOP_WITHIN, sum(parts) + 1)
 
     def test_drain(self) -> None:
         """Slow readers get theirs, and a second remains."""

@@ -14,6 +14,9 @@ from towerws.amqp.errors import ReplyTimeout
 ACK_DELAY = 0.05
 
 
+#: Seconds for the broker to stop sending, when a consumer is cancelled.
+CANCEL_WITHIN = 2.0
+
 #: A queue's process that dies is restarted empty, and RabbitMQ (3.10.8) goes on to consume from it
 #: for us without a word; with this it cancels the consumer instead. Streams refuse the argument.
 TELL_OF_CRASHES = {"x-cancel-on-ha-failover": True}
@@ -92,7 +95,7 @@ class Consumer:
         elif self._ack_call is None:
             self._ack_call = self._clock.callLater(ACK_DELAY, self._send_ack)
 
-    async def cancel(self, within: float) -> None:
+    async def cancel(self, within: float = CANCEL_WITHIN) -> None:
         """Have no more messages come, and acknowledge all that have been handled.
 
         What the broker sent before it answers has been delivered when this returns. Nothing to do

@@ -36,9 +36,6 @@ from towerws.revocations import Revocations
 
 _CHANNEL = 1
 
-#: Seconds for the broker to stop sending, when the server drains.
-DRAIN_WITHIN = 2.0
-
 _OVERFLOW = "the server was too slow for the broker, which dropped events"
 
 
@@ -219,7 +216,7 @@ class ClassicFeed:
         self._give_up_bindings()
         if self._consumer is not None:
             try:
-                await self._consumer.cancel(DRAIN_WITHIN)
+                await self._consumer.cancel()
             except AMQPError as error:
                 self._log.warn("the queue could not be drained: {reason}", reason=error)
         self._overflow.end()

@@ -30,9 +30,6 @@ from towerws.revocations import Revocations
 
 _CHANNEL = 1
 
-#: Seconds for the broker to stop sending, when the server drains.
-DRAIN_WITHIN = 2.0
-
 #: Seconds in which something must come while the node reads up to its own mark, which is in the
 #: stream by then. What is there comes in milliseconds.
 SILENCE = 5.0
@@ -197,7 +194,7 @@ class StreamFeed:
         """Consume no more: hand on and acknowledge what has come."""
         if self._consumer is not None:
             try:
-                await self._consumer.cancel(DRAIN_WITHIN)
+                await self._consumer.cancel()
             except AMQPError as error:
                 self._log.warn("the stream could not be drained: {reason}", reason=error)
 
